@@ -1,0 +1,3 @@
+module github.com/podgate/podgate
+
+go 1.26
