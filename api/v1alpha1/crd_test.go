@@ -1,0 +1,296 @@
+package v1alpha1_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	apiextensions "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	structural "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/listtype"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
+	"sigs.k8s.io/yaml"
+
+	podgate "github.com/podgate/podgate/api/v1alpha1"
+)
+
+// crd is the API server's own machinery for one custom resource, in process.
+type crd struct {
+	schema    *structural.Structural
+	openapi   validation.SchemaValidator
+	validator *cel.Validator
+}
+
+func loadCRD(t *testing.T) crd {
+	t.Helper()
+	text, err := os.ReadFile("../../config/crd/podgate.dev_trafficgates.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v1 apiextensionsv1.CustomResourceDefinition
+	if err := yaml.UnmarshalStrict(text, &v1); err != nil {
+		t.Fatal(err)
+	}
+	var props apiextensions.JSONSchemaProps
+	err = apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(
+		v1.Spec.Versions[0].Schema.OpenAPIV3Schema, &props, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := structural.NewStructural(&props)
+	if err != nil {
+		t.Fatal(err)
+	}
+	openapi, _, err := validation.NewSchemaValidator(&props)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return crd{s, openapi, cel.NewValidator(s, true, celconfig.PerCallLimit)}
+}
+
+func parse(t *testing.T, text string) map[string]any {
+	t.Helper()
+	j, err := yaml.YAMLToJSONStrict([]byte(text))
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, text)
+	}
+	var obj map[string]any
+	if err := json.Unmarshal(j, &obj); err != nil {
+		t.Fatal(err)
+	}
+	normalise(obj)
+	return obj
+}
+
+// normalise turns whole JSON numbers into int64, as the API server's decoder does.
+func normalise(m map[string]any) {
+	for k, v := range m {
+		switch x := v.(type) {
+		case float64:
+			if x == float64(int64(x)) {
+				m[k] = int64(x)
+			}
+		case map[string]any:
+			normalise(x)
+		case []any:
+			for _, e := range x {
+				if c, ok := e.(map[string]any); ok {
+					normalise(c)
+				}
+			}
+		}
+	}
+}
+
+// admit prunes, fills in defaults and validates, and returns what a user would
+// be told; old is nil on creation.
+func (c crd) admit(obj, old map[string]any) field.ErrorList {
+	pruning.Prune(obj, c.schema, true)
+	defaulting.Default(obj, c.schema)
+	errs := validation.ValidateCustomResource(nil, obj, c.openapi)
+	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, c.schema, obj)...)
+	celErrs, _ := c.validator.Validate(context.Background(), nil, c.schema, obj, untyped(old), celconfig.RuntimeCELCostBudget)
+	return append(errs, celErrs...)
+}
+
+// untyped keeps a nil map from becoming a non-nil interface.
+func untyped(m map[string]any) any {
+	if m == nil {
+		return nil
+	}
+	return m
+}
+
+// gate is a valid gate with one part of its spec replaced.
+func gate(replace, with string) string {
+	const valid = `
+apiVersion: podgate.dev/v1alpha1
+kind: TrafficGate
+metadata: {name: checkout, namespace: shop}
+spec:
+  serviceRef: {name: checkout}
+  signals:
+  - name: errors
+    ratio: {bad: "x", total: "y"}
+    outlier: {}
+`
+	if !strings.Contains(valid, replace) {
+		panic("no such part: " + replace)
+	}
+	return strings.Replace(valid, replace, with, 1)
+}
+
+func TestDefaults(t *testing.T) {
+	c := loadCRD(t)
+	obj := parse(t, gate("outlier: {}", "outlier: {}\n  - {name: memory, value: z, deviation: {percent: \"30\"}}"))
+	if errs := c.admit(obj, nil); len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	got, err := yaml.Marshal(obj["spec"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `interval: 15s
+limits:
+  maxGated: 20%
+  minServing: 2
+  warmUp: 2m
+mode: DryRun
+podLabel: pod
+recovery:
+  after: 1m
+  maxAfter: 30m
+serviceRef:
+  name: checkout
+signals:
+- minSamples: "5"
+  name: errors
+  outlier:
+    direction: High
+    minRatio: "2"
+  ratio:
+    bad: x
+    total: "y"
+- deviation:
+    from: Median
+    percent: "30"
+  minSamples: "5"
+  name: memory
+  value: z
+trafficLabel: podgate.dev/traffic
+window: 1m
+`
+	if string(got) != want {
+		t.Errorf("defaults:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// TestAccepted lists what must be let through.
+func TestAccepted(t *testing.T) {
+	c := loadCRD(t)
+	spec := func(line string) string { return gate("spec:\n", "spec:\n  "+line+"\n") }
+	for name, text := range map[string]string{
+		"the smallest gate":            gate("outlier: {}", "outlier: {}"),
+		"enforcing":                    spec("mode: Enforce"),
+		"suspended":                    spec("mode: Suspended"),
+		"the shortest interval":        spec("interval: 5s"),
+		"the longest interval":         spec("interval: 1h"),
+		"compound durations":           spec("interval: 1m30s"),
+		"a number of pods":             spec("limits: {maxGated: 3}"),
+		"nobody out":                   spec("limits: {maxGated: 0}"),
+		"a percentage":                 spec("limits: {maxGated: 5%}"),
+		"all, which the minority caps": spec("limits: {maxGated: 100%}"),
+		"no warm-up":                   spec("limits: {warmUp: 0s}"),
+		"Kubervisor's traffic label":   spec("trafficLabel: kubervisor/traffic"),
+		"a key without a prefix":       spec("trafficLabel: traffic"),
+		"recovery after one window":    spec("recovery: {after: 1m}"),
+		"a threshold above":            gate("outlier: {}", `threshold: {above: "0.05", for: 1m}`),
+		"a threshold below zero":       gate("outlier: {}", `threshold: {below: "-3.5"}`),
+		"a deviation from the mean":    gate("outlier: {}", `deviation: {percent: "75", from: Mean}`),
+		"an outlier on the low side":   gate("outlier: {}", `outlier: {direction: Low, minDifference: "0", minRatio: "1"}`),
+		"a value":                      gate(`ratio: {bad: "x", total: "y"}`, "value: z"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if errs := c.admit(parse(t, text), nil); len(errs) > 0 {
+				t.Error(errs)
+			}
+		})
+	}
+}
+
+// TestRefused lists what must be refused, with the message that a user reads.
+func TestRefused(t *testing.T) {
+	c := loadCRD(t)
+	spec := func(line string) string { return gate("spec:\n", "spec:\n  "+line+"\n") }
+	for name, row := range map[string]struct{ text, want string }{
+		"no service":                  {gate("  serviceRef: {name: checkout}\n", ""), `spec.serviceRef: Required value`},
+		"an empty service":            {gate("{name: checkout}\n  sig", "{name: \"\"}\n  sig"), `spec.serviceRef.name: Invalid value: "": spec.serviceRef.name in body should be at least 1 chars long`},
+		"no signals":                  {gate("signals:\n  - name: errors\n    ratio: {bad: \"x\", total: \"y\"}\n    outlier: {}", "signals: []"), `spec.signals: Invalid value: 0: spec.signals in body should have at least 1 items`},
+		"an unknown mode":             {spec("mode: Enforced"), `spec.mode: Unsupported value: "Enforced": supported values: "DryRun", "Enforce", "Suspended"`},
+		"too short an interval":       {spec("interval: 1s"), `spec.interval: Invalid value: "1s": must be from 5s to 1h`},
+		"too long an interval":        {spec("interval: 2h"), `spec.interval: Invalid value: "2h": must be from 5s to 1h`},
+		"an interval without unit":    {spec(`interval: "15"`), `spec.interval in body should match`},
+		"an interval as a number":     {spec("interval: 15"), `spec.interval: Invalid value: "integer": spec.interval in body must be of type string`},
+		"a window of nothing":         {spec("window: 0s"), `spec.window: Invalid value: "0s": must be from 5s to 1h`},
+		"a pod label with a dash":     {spec("podLabel: pod-name"), `spec.podLabel in body should match`},
+		"a traffic label with space":  {spec(`trafficLabel: "a b"`), `spec.trafficLabel in body should match`},
+		"the override as traffic":     {spec("trafficLabel: podgate.dev/override"), `podgate.dev/override is the label for people's overrides: choose another key`},
+		"a negative limit":            {spec("limits: {maxGated: -1}"), `must be a number of pods such as 2, or a percentage such as "20%"`},
+		"a limit that is a word":      {spec("limits: {maxGated: most}"), `must be a number of pods such as 2, or a percentage such as "20%"`},
+		"more than all":               {spec("limits: {maxGated: 120%}"), `must be a number of pods such as 2, or a percentage such as "20%"`},
+		"nobody serving":              {spec("limits: {minServing: 0}"), `spec.limits.minServing in body should be greater than or equal to 1`},
+		"a warm-up of days":           {spec("limits: {warmUp: 48h}"), `must be from 0s to 24h`},
+		"maxAfter below after":        {spec("recovery: {after: 2m, maxAfter: 1m}"), `maxAfter must be at least after`},
+		"after below window":          {spec("recovery: {after: 30s}"), `recovery.after must be at least window`},
+		"after out of range":          {spec("recovery: {after: 25h, maxAfter: 26h}"), `must be from 5s to 24h`},
+		"maxAfter out of range":       {spec("recovery: {maxAfter: 169h}"), `must be from 5s to 168h`},
+		"two questions":               {gate(`outlier: {}`, "outlier: {}\n    value: z"), `a signal has exactly one of ratio (bad events out of all) and value (one number a pod)`},
+		"no question":                 {gate(`    ratio: {bad: "x", total: "y"}`+"\n", ""), `a signal has exactly one of ratio (bad events out of all) and value (one number a pod)`},
+		"half a ratio":                {gate(`, total: "y"`, ""), `spec.signals[0].ratio.total: Required value`},
+		"an empty query":              {gate(`ratio: {bad: "x", total: "y"}`, `value: ""`), `spec.signals[0].value in body should be at least 1 chars long`},
+		"no rule":                     {gate("    outlier: {}\n", ""), `a signal has exactly one of outlier (worse than its peers), threshold (a fixed limit) and deviation`},
+		"two rules":                   {gate("outlier: {}", `outlier: {}`+"\n    "+`threshold: {above: "1"}`), `a signal has exactly one of outlier`},
+		"a threshold of nothing":      {gate("outlier: {}", "threshold: {for: 1m}"), `a threshold has exactly one of above and below`},
+		"a threshold both ways":       {gate("outlier: {}", `threshold: {above: "1", below: "0"}`), `a threshold has exactly one of above and below`},
+		"a threshold as a float":      {gate("outlier: {}", "threshold: {above: 0.5}"), `spec.signals[0].threshold.above in body must be of type string`},
+		"a threshold as a word":       {gate("outlier: {}", "threshold: {above: high}"), `spec.signals[0].threshold.above in body should match`},
+		"a threshold for years":       {gate("outlier: {}", `threshold: {above: "1", for: 9000h}`), `must be from 0s to 24h`},
+		"a deviation of nothing":      {gate("outlier: {}", `deviation: {percent: "0"}`), `must be greater than 0`},
+		"a deviation from the mode":   {gate("outlier: {}", `deviation: {percent: "10", from: Mode}`), `supported values: "Median", "Mean"`},
+		"a sideways outlier":          {gate("outlier: {}", "outlier: {direction: Sideways}"), `supported values: "High", "Low", "Both"`},
+		"a ratio below one":           {gate("outlier: {}", `outlier: {minRatio: "0.5"}`), `must be at least 1`},
+		"a negative difference":       {gate("outlier: {}", `outlier: {minDifference: "-0.1"}`), `must not be negative`},
+		"negative samples":            {gate("outlier: {}", `outlier: {}`+"\n    "+`minSamples: "-1"`), `must not be negative`},
+		"a signal name with capitals": {gate("name: errors", "name: Errors"), `spec.signals[0].name in body should match`},
+		"two signals of one name":     {gate("outlier: {}", "outlier: {}\n  - {name: errors, value: z, outlier: {}}"), `spec.signals[1]: Duplicate value: {"name":"errors"}`},
+		"an outlier for years":        {gate("outlier: {}", `outlier: {for: 9000h}`), `must be from 0s to 24h`},
+		"a deviation for years":       {gate("outlier: {}", `deviation: {percent: "1", for: 9000h}`), `must be from 0s to 24h`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			errs := c.admit(parse(t, row.text), nil)
+			if len(errs) == 0 || !strings.Contains(errs.ToAggregate().Error(), row.want) {
+				t.Errorf("told: %v\nwant: %s", errs, row.want)
+			}
+		})
+	}
+}
+
+func TestImmutable(t *testing.T) {
+	c := loadCRD(t)
+	for name, row := range map[string]struct{ text, want string }{
+		"the service":       {gate("{name: checkout}\n  sig", "{name: cart}\n  sig"), "serviceRef cannot be changed: delete this TrafficGate (its pods come back) and create another one"},
+		"the traffic label": {gate("spec:\n", "spec:\n  trafficLabel: other/traffic\n"), "trafficLabel cannot be changed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			old := parse(t, gate("spec:", "spec:"))
+			if errs := c.admit(old, nil); len(errs) > 0 {
+				t.Fatal(errs)
+			}
+			errs := c.admit(parse(t, row.text), old)
+			if len(errs) == 0 || !strings.Contains(errs.ToAggregate().Error(), row.want) {
+				t.Errorf("told: %v\nwant: %s", errs, row.want)
+			}
+		})
+	}
+}
+
+// TestGoZeroValuesTakeDefaults holds that a gate made in Go, with fields left
+// out, is sent without them, so that the API server fills in its defaults.
+func TestGoZeroValuesTakeDefaults(t *testing.T) {
+	g := podgate.TrafficGate{Spec: podgate.TrafficGateSpec{ServiceRef: podgate.ServiceReference{Name: "a"}}}
+	got, err := json.Marshal(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"spec":{"serviceRef":{"name":"a"},"signals":null}}`; string(got) != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

@@ -1,0 +1,144 @@
+package v1alpha1
+
+// Signal is one question asked of Prometheus, with one answer a pod, and the
+// rule that says which answers are bad.
+//
+// Queries may use $namespace and $service (of the gate) and $__window.
+//
+// +kubebuilder:validation:XValidation:rule="(has(self.ratio) ? 1 : 0) + (has(self.value) ? 1 : 0) == 1",message="a signal has exactly one of ratio (bad events out of all) and value (one number a pod)"
+// +kubebuilder:validation:XValidation:rule="(has(self.outlier) ? 1 : 0) + (has(self.threshold) ? 1 : 0) + (has(self.deviation) ? 1 : 0) == 1",message="a signal has exactly one of outlier (worse than its peers), threshold (a fixed limit) and deviation (percent from the mean or median)"
+type Signal struct {
+	// name of the signal, unique in the gate.
+	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:MaxLength=63
+	// +required
+	Name string `json:"name"`
+
+	// ratio asks for bad events out of all events.
+	// +optional
+	Ratio *RatioQuery `json:"ratio,omitempty"`
+
+	// value is a PromQL query that answers with one number a pod, such as memory
+	// in use.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=4096
+	// +optional
+	Value *string `json:"value,omitempty"`
+
+	// outlier finds a pod that is worse than its peers by more than chance and by
+	// more than you care about. Recommended.
+	// +optional
+	Outlier *Outlier `json:"outlier,omitempty"`
+
+	// threshold finds a pod beyond a fixed limit.
+	// +optional
+	Threshold *Threshold `json:"threshold,omitempty"`
+
+	// deviation finds a pod that is away from the fleet's mean or median by more
+	// than so many percent.
+	// +optional
+	Deviation *Deviation `json:"deviation,omitempty"`
+
+	// minSamples is how many events (bad and good, in the window) a ratio must
+	// count for a pod before the pod is judged by it. Value signals ignore it.
+	// +kubebuilder:default="5"
+	// +kubebuilder:validation:XValidation:rule="double(self) >= 0.0",message="must not be negative"
+	// +optional
+	MinSamples *Decimal `json:"minSamples,omitempty"`
+}
+
+// RatioQuery asks for two counts a pod in the window.
+type RatioQuery struct {
+	// bad is the PromQL query for the count of bad events. A pod without an answer
+	// here but with one in total had none.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=4096
+	// +required
+	Bad string `json:"bad"`
+	// total is the PromQL query for the count of all events.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=4096
+	// +required
+	Total string `json:"total"`
+}
+
+// Direction is the side on which a pod that differs is worse.
+//
+// +kubebuilder:validation:Enum=High;Low;Both
+type Direction string
+
+// Outlier finds a pod that is worse than its peers.
+type Outlier struct {
+	// direction is the side on which a difference is bad.
+	// +kubebuilder:default=High
+	// +optional
+	Direction Direction `json:"direction,omitempty"`
+
+	// minDifference is the least difference from the peers that you care about: in
+	// shares for a ratio ("0.01" is one percent of the requests, the default), in
+	// the value's own unit otherwise (default "0").
+	// +kubebuilder:validation:XValidation:rule="double(self) >= 0.0",message="must not be negative"
+	// +optional
+	MinDifference *Decimal `json:"minDifference,omitempty"`
+
+	// minRatio is the least ratio to the peers that you care about: "2" is twice
+	// theirs.
+	// +kubebuilder:default="2"
+	// +kubebuilder:validation:XValidation:rule="double(self) >= 1.0",message="must be at least 1"
+	// +optional
+	MinRatio *Decimal `json:"minRatio,omitempty"`
+
+	// for is how long a pod must look bad, look after look, before it is an
+	// outlier; two looks in a row are needed at least.
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be from 0s to 24h"
+	// +optional
+	For *Duration `json:"for,omitzero"`
+}
+
+// Threshold finds a pod beyond a fixed limit.
+//
+// +kubebuilder:validation:XValidation:rule="(has(self.above) ? 1 : 0) + (has(self.below) ? 1 : 0) == 1",message="a threshold has exactly one of above and below"
+type Threshold struct {
+	// above is the limit that a pod's level must exceed to be bad: a share for a
+	// ratio, the value itself otherwise.
+	// +optional
+	Above *Decimal `json:"above,omitempty"`
+	// below is the limit that a pod's level must fall short of to be bad.
+	// +optional
+	Below *Decimal `json:"below,omitempty"`
+	// for is how long a pod must be beyond the limit before it is an outlier.
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be from 0s to 24h"
+	// +optional
+	For *Duration `json:"for,omitzero"`
+}
+
+// Centre is what a deviation is measured from.
+//
+// +kubebuilder:validation:Enum=Median;Mean
+type Centre string
+
+// The centres.
+const (
+	// CentreMedian is the median of the fleet: a few bad pods cannot move it.
+	CentreMedian Centre = "Median"
+	// CentreMean is the mean of the fleet.
+	CentreMean Centre = "Mean"
+)
+
+// Deviation finds a pod that is away from the middle of the fleet, on either
+// side, by more than so many percent of it.
+type Deviation struct {
+	// percent is how far a pod may be from the middle, in percent of it.
+	// +kubebuilder:validation:XValidation:rule="double(self) > 0.0",message="must be greater than 0"
+	// +required
+	Percent Decimal `json:"percent"`
+	// from is what the distance is measured from: Median, which a few bad pods
+	// cannot move, or Mean.
+	// +kubebuilder:default=Median
+	// +optional
+	From Centre `json:"from,omitempty"`
+	// for is how long a pod must be that far away before it is an outlier.
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be from 0s to 24h"
+	// +optional
+	For *Duration `json:"for,omitzero"`
+}

@@ -1,0 +1,182 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// TrafficGate watches the pods of one Service by their Prometheus metrics and
+// takes those that are worse than their peers out of the Service's traffic.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=tg,categories=podgate
+// +kubebuilder:printcolumn:name="Service",type=string,JSONPath=`.spec.serviceRef.name`
+// +kubebuilder:printcolumn:name="Mode",type=string,JSONPath=`.spec.mode`
+// +kubebuilder:printcolumn:name="Serving",type=integer,JSONPath=`.status.pods.serving`
+// +kubebuilder:printcolumn:name="Gated",type=integer,JSONPath=`.status.pods.gated`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type TrafficGate struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec is what the user wants.
+	// +required
+	Spec TrafficGateSpec `json:"spec"`
+	// status is what the controller saw and did.
+	// +optional
+	Status TrafficGateStatus `json:"status,omitzero"`
+}
+
+// TrafficGateList is a list of TrafficGates.
+//
+// +kubebuilder:object:root=true
+type TrafficGateList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []TrafficGate `json:"items"`
+}
+
+// Mode is how far a gate goes.
+//
+// +kubebuilder:validation:Enum=DryRun;Enforce;Suspended
+type Mode string
+
+// The modes.
+const (
+	// ModeDryRun decides and reports, and writes nothing.
+	ModeDryRun Mode = "DryRun"
+	// ModeEnforce acts.
+	ModeEnforce Mode = "Enforce"
+	// ModeSuspended does nothing, and gives every pod back.
+	ModeSuspended Mode = "Suspended"
+)
+
+// TrafficGateSpec is what the user wants of a gate.
+//
+// +kubebuilder:validation:XValidation:rule="self.serviceRef == oldSelf.serviceRef",message="serviceRef cannot be changed: delete this TrafficGate (its pods come back) and create another one"
+// +kubebuilder:validation:XValidation:rule="self.trafficLabel == oldSelf.trafficLabel",message="trafficLabel cannot be changed: delete this TrafficGate (its pods come back) and create another one"
+// +kubebuilder:validation:XValidation:rule="!has(self.recovery) || !has(self.recovery.after) || duration(self.recovery.after) >= duration(self.window)",message="recovery.after must be at least window: a pod that comes back earlier would be judged by what it did before it was gated"
+type TrafficGateSpec struct {
+	// serviceRef names the Service, in the gate's own namespace, whose pods are
+	// watched. Its selector must contain the traffic label with the value "yes"
+	// for the gate to have an effect. It cannot be changed later.
+	// +required
+	ServiceRef ServiceReference `json:"serviceRef"`
+
+	// mode is how far the gate goes: DryRun decides and reports but writes nothing
+	// to pods (try this first), Enforce takes pods out of traffic, Suspended stops
+	// and gives every pod back.
+	// +kubebuilder:default=DryRun
+	// +optional
+	Mode Mode `json:"mode,omitempty"`
+
+	// interval is how often the gate looks: from 5s to 1h.
+	// +kubebuilder:default="15s"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('1h')",message="must be from 5s to 1h"
+	// +optional
+	Interval Duration `json:"interval,omitzero"`
+
+	// window is what $__window stands for in the queries: the stretch of time that
+	// each look takes into account, from 5s to 1h. It must hold at least two
+	// scrapes, better four.
+	// +kubebuilder:default="1m"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('1h')",message="must be from 5s to 1h"
+	// +optional
+	Window Duration `json:"window,omitzero"`
+
+	// podLabel is the label of the queries' answers that holds the pod's name.
+	// +kubebuilder:default=pod
+	// +kubebuilder:validation:Pattern=`^[a-zA-Z_][a-zA-Z0-9_]*$`
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	PodLabel string `json:"podLabel,omitempty"`
+
+	// trafficLabel is the key of the pod label that the Service selects on, for
+	// fleets that use another already. It cannot be changed later.
+	// +kubebuilder:default="podgate.dev/traffic"
+	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`
+	// +kubebuilder:validation:MaxLength=316
+	// +kubebuilder:validation:XValidation:rule="self != 'podgate.dev/override'",message="podgate.dev/override is the label for people's overrides: choose another key"
+	// +optional
+	TrafficLabel string `json:"trafficLabel,omitempty"`
+
+	// signals are the questions asked of Prometheus, each with one answer a pod
+	// and a rule. A pod that one of them finds to be an outlier is a candidate for
+	// gating.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	// +required
+	Signals []Signal `json:"signals"`
+
+	// limits say how much of the fleet may be out. Whatever they say, it is always
+	// a strict minority.
+	// +kubebuilder:default={}
+	// +optional
+	Limits Limits `json:"limits,omitzero"`
+
+	// recovery says when a gated pod comes back.
+	// +kubebuilder:default={}
+	// +optional
+	Recovery Recovery `json:"recovery,omitzero"`
+}
+
+// ServiceReference names a Service in the gate's namespace.
+type ServiceReference struct {
+	// name of the Service.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
+	// +required
+	Name string `json:"name"`
+}
+
+// Limits say how much of a fleet may be out of traffic.
+type Limits struct {
+	// warmUp is how long after it became Ready a pod is not judged and is not a
+	// peer for others: caches are cold then.
+	// +kubebuilder:default="2m"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be from 0s to 24h"
+	// +optional
+	WarmUp Duration `json:"warmUp,omitzero"`
+
+	// maxGated is how many pods may be out at once: a number, or a percentage of
+	// all pods of the fleet, gated ones included. A percentage is rounded down but
+	// allows one pod where there are at least three. Pods that are not Ready and
+	// pods that people hold out use up the same allowance. Half of the pods or
+	// more are never out, whatever this says.
+	// +kubebuilder:default="20%"
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=11
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? int(self) >= 0 : string(self).matches('^(100|[1-9]?[0-9])%$')",message="must be a number of pods such as 2, or a percentage such as \"20%\""
+	// +optional
+	MaxGated intstr.IntOrString `json:"maxGated,omitzero"`
+
+	// minServing is how many pods must stay in traffic after any gating.
+	// +kubebuilder:default=2
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	MinServing int32 `json:"minServing,omitempty"`
+}
+
+// Recovery says when a gated pod comes back.
+//
+// +kubebuilder:validation:XValidation:rule="duration(self.maxAfter) >= duration(self.after)",message="maxAfter must be at least after"
+type Recovery struct {
+	// after is how long a pod stays out the first time. It doubles with each
+	// relapse, up to maxAfter. At least window.
+	// +kubebuilder:default="1m"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('24h')",message="must be from 5s to 24h"
+	// +optional
+	After Duration `json:"after,omitzero"`
+
+	// maxAfter is the longest stay.
+	// +kubebuilder:default="30m"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('168h')",message="must be from 5s to 168h"
+	// +optional
+	MaxAfter Duration `json:"maxAfter,omitzero"`
+}
