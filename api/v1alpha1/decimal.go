@@ -8,7 +8,6 @@ import (
 // Decimal is a real number written as a string, such as "0.01": Kubernetes
 // objects carry no floats, because those do not survive every client.
 //
-// +kubebuilder:validation:Pattern=`^-?[0-9]+(\.[0-9]+)?$`
 // +kubebuilder:validation:MaxLength=32
 type Decimal string
 

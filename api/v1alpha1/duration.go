@@ -9,7 +9,6 @@ import (
 // Duration is a stretch of time as Go writes it: "90s", "1m30s", "2h".
 //
 // +kubebuilder:validation:Type=string
-// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
 // +kubebuilder:validation:MaxLength=32
 type Duration struct {
 	metav1.Duration `json:",inline"`

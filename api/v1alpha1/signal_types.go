@@ -42,7 +42,7 @@ type Signal struct {
 	// minSamples is how many events (bad and good, in the window) a ratio must
 	// count for a pod before the pod is judged by it. Value signals ignore it.
 	// +kubebuilder:default="5"
-	// +kubebuilder:validation:XValidation:rule="double(self) >= 0.0",message="must not be negative"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^-?[0-9]+(\\\\.[0-9]+)?$') && double(self) >= 0.0",message="must not be negative, as a decimal number in quotes such as \"2.5\""
 	// +optional
 	MinSamples *Decimal `json:"minSamples,omitempty"`
 }
@@ -77,20 +77,20 @@ type Outlier struct {
 	// minDifference is the least difference from the peers that you care about: in
 	// shares for a ratio ("0.01" is one percent of the requests, the default), in
 	// the value's own unit otherwise (default "0").
-	// +kubebuilder:validation:XValidation:rule="double(self) >= 0.0",message="must not be negative"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^-?[0-9]+(\\\\.[0-9]+)?$') && double(self) >= 0.0",message="must not be negative, as a decimal number in quotes such as \"2.5\""
 	// +optional
 	MinDifference *Decimal `json:"minDifference,omitempty"`
 
 	// minRatio is the least ratio to the peers that you care about: "2" is twice
 	// theirs.
 	// +kubebuilder:default="2"
-	// +kubebuilder:validation:XValidation:rule="double(self) >= 1.0",message="must be at least 1"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^-?[0-9]+(\\\\.[0-9]+)?$') && double(self) >= 1.0",message="must be at least 1, as a decimal number in quotes such as \"2.5\""
 	// +optional
 	MinRatio *Decimal `json:"minRatio,omitempty"`
 
 	// for is how long a pod must look bad, look after look, before it is an
 	// outlier; two looks in a row are needed at least.
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be from 0s to 24h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+(\\\\.[0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be a duration from 0s to 24h, such as 30s or 1h30m"
 	// +optional
 	For *Duration `json:"for,omitzero"`
 }
@@ -101,13 +101,15 @@ type Outlier struct {
 type Threshold struct {
 	// above is the limit that a pod's level must exceed to be bad: a share for a
 	// ratio, the value itself otherwise.
+	// +kubebuilder:validation:XValidation:rule="self.matches('^-?[0-9]+(\\\\.[0-9]+)?$')",message="must be a decimal number in quotes, such as \"0.05\""
 	// +optional
 	Above *Decimal `json:"above,omitempty"`
 	// below is the limit that a pod's level must fall short of to be bad.
+	// +kubebuilder:validation:XValidation:rule="self.matches('^-?[0-9]+(\\\\.[0-9]+)?$')",message="must be a decimal number in quotes, such as \"0.05\""
 	// +optional
 	Below *Decimal `json:"below,omitempty"`
 	// for is how long a pod must be beyond the limit before it is an outlier.
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be from 0s to 24h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+(\\\\.[0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be a duration from 0s to 24h, such as 30s or 1h30m"
 	// +optional
 	For *Duration `json:"for,omitzero"`
 }
@@ -129,7 +131,7 @@ const (
 // side, by more than so many percent of it.
 type Deviation struct {
 	// percent is how far a pod may be from the middle, in percent of it.
-	// +kubebuilder:validation:XValidation:rule="double(self) > 0.0",message="must be greater than 0"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^-?[0-9]+(\\\\.[0-9]+)?$') && double(self) > 0.0",message="must be greater than 0, as a decimal number in quotes such as \"2.5\""
 	// +required
 	Percent Decimal `json:"percent"`
 	// from is what the distance is measured from: Median, which a few bad pods
@@ -138,7 +140,7 @@ type Deviation struct {
 	// +optional
 	From Centre `json:"from,omitempty"`
 	// for is how long a pod must be that far away before it is an outlier.
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be from 0s to 24h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+(\\\\.[0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be a duration from 0s to 24h, such as 30s or 1h30m"
 	// +optional
 	For *Duration `json:"for,omitzero"`
 }

@@ -75,7 +75,7 @@ type TrafficGateSpec struct {
 
 	// interval is how often the gate looks: from 5s to 1h.
 	// +kubebuilder:default="15s"
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('1h')",message="must be from 5s to 1h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+(\\\\.[0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('5s') && duration(self) <= duration('1h')",message="must be a duration from 5s to 1h, such as 30s or 1h30m"
 	// +optional
 	Interval Duration `json:"interval,omitzero"`
 
@@ -83,7 +83,7 @@ type TrafficGateSpec struct {
 	// each look takes into account, from 5s to 1h. It must hold at least two
 	// scrapes, better four.
 	// +kubebuilder:default="1m"
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('1h')",message="must be from 5s to 1h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+(\\\\.[0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('5s') && duration(self) <= duration('1h')",message="must be a duration from 5s to 1h, such as 30s or 1h30m"
 	// +optional
 	Window Duration `json:"window,omitzero"`
 
@@ -140,7 +140,7 @@ type Limits struct {
 	// warmUp is how long after it became Ready a pod is not judged and is not a
 	// peer for others: caches are cold then.
 	// +kubebuilder:default="2m"
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be from 0s to 24h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+(\\\\.[0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be a duration from 0s to 24h, such as 30s or 1h30m"
 	// +optional
 	WarmUp Duration `json:"warmUp,omitzero"`
 
@@ -170,13 +170,13 @@ type Recovery struct {
 	// after is how long a pod stays out the first time. It doubles with each
 	// relapse, up to maxAfter. At least window.
 	// +kubebuilder:default="1m"
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('24h')",message="must be from 5s to 24h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+(\\\\.[0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('5s') && duration(self) <= duration('24h')",message="must be a duration from 5s to 24h, such as 30s or 1h30m"
 	// +optional
 	After Duration `json:"after,omitzero"`
 
 	// maxAfter is the longest stay.
 	// +kubebuilder:default="30m"
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('168h')",message="must be from 5s to 168h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+(\\\\.[0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('5s') && duration(self) <= duration('168h')",message="must be a duration from 5s to 168h, such as 30s or 1h30m"
 	// +optional
 	MaxAfter Duration `json:"maxAfter,omitzero"`
 }
