@@ -3,6 +3,7 @@ module github.com/podgate/podgate
 go 1.26.0
 
 require (
+	gonum.org/v1/gonum v0.17.0
 	k8s.io/apiextensions-apiserver v0.37.2
 	k8s.io/apimachinery v0.37.2
 	k8s.io/apiserver v0.37.2
