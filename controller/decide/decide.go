@@ -1,0 +1,126 @@
+package decide
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/podgate/podgate/api/v1alpha1"
+)
+
+// Input is everything that a step may know.
+type Input struct {
+	// Gate is the TrafficGate's name.
+	Gate   string
+	Policy Policy
+	// Pods is the fleet.
+	Pods []Pod
+	// Strays are pods outside the fleet that carry this gate's notes.
+	Strays []Pod
+	// LabelNew says that pods without the traffic label get their "yes".
+	LabelNew bool
+	// ReleaseAll, if set, is why every pod comes back and nothing else is done.
+	ReleaseAll Reason
+	// Signals is what the detectors said at the last look. Looked says that this
+	// step is that look; between two looks, because of a person or the clock,
+	// nobody is gated.
+	Signals []Signal
+	Looked  bool
+	Now     time.Time
+}
+
+// step is one run of Decide: the input, with the pods as they become while the
+// decisions are taken, so that each rule sees what the rules before it did.
+type step struct {
+	Input
+	pods     []Pod
+	findings map[string]Finding
+	plan     Plan
+}
+
+// Decide is the one step from what is known to what is done. The same input
+// gives the same plan. People come first, then what the clock demands, and the
+// metrics last: at most one pod is newly gated.
+func Decide(in Input) Plan {
+	s := &step{Input: in, pods: slices.Clone(in.Pods), findings: findings(in.Signals)}
+	slices.SortFunc(s.pods, func(a, b Pod) int { return strings.Compare(a.Name, b.Name) })
+	s.releaseStrays()
+	s.labelNew()
+	if in.ReleaseAll != "" {
+		s.releaseAll()
+	} else {
+		s.obeyOverrides()
+		s.respectPeople()
+		s.returnExcess()
+		s.startTrial()
+		s.forget()
+		s.gateWorst()
+	}
+	s.plan.Counts = s.count()
+	s.plan.Next = s.next()
+	return s.plan
+}
+
+// do records a decision about the pod at index i, and applies it for the rules
+// that follow.
+func (s *step) do(i int, d Decision) {
+	p := &s.pods[i]
+	s.plan.Decisions = append(s.plan.Decisions, about(*p, d))
+	if d.Writes() {
+		// From here on the label counts as ours: that is what the write makes it.
+		p.ByOther = p.ByOther && d.Action == Note
+		p.Traffic, p.Labelled, p.Memory = d.Traffic, true, d.Memory
+	}
+}
+
+// about completes a decision with the pod that it is about.
+func about(p Pod, d Decision) Decision {
+	d.Pod, d.UID, d.Before = p.Name, p.UID, p
+	return d
+}
+
+func (s *step) finding(p Pod) Finding { return s.findings[p.UID] }
+
+// labelNew gives every pod without the traffic label its "yes": a new pod must
+// never lose traffic because of us. One that a person's override keeps out is
+// left to obeyOverrides.
+func (s *step) labelNew() {
+	for i, p := range s.pods {
+		if s.LabelNew && !p.Labelled && p.Override != v1alpha1.OverrideNo {
+			s.do(i, Decision{Action: Label, Reason: ReasonNewPod, Traffic: v1alpha1.TrafficYes,
+				Memory: p.Memory.released(s.Now), Message: "had no traffic label"})
+		}
+	}
+}
+
+// releaseAll brings every pod back that this gate holds out.
+func (s *step) releaseAll() {
+	for i, p := range s.pods {
+		if p.Ours(s.Gate) {
+			s.do(i, Decision{Action: Release, Reason: s.ReleaseAll, Traffic: v1alpha1.TrafficYes,
+				Message: releaseAllMessages[s.ReleaseAll]})
+		} else if p.Memory.Gate == s.Gate {
+			s.do(i, Decision{Action: Note, Reason: s.ReleaseAll, Traffic: p.Traffic,
+				Message: releaseAllMessages[s.ReleaseAll]})
+		}
+	}
+}
+
+var releaseAllMessages = map[Reason]string{
+	ReasonGateDeleted: "the TrafficGate is being deleted",
+	ReasonSuspended:   "the TrafficGate is suspended",
+	ReasonDryRun:      "the TrafficGate is a dry run now",
+	ReasonRefused:     "the TrafficGate cannot work as it is",
+}
+
+// releaseStrays brings back pods that this gate holds out although they are not
+// of its fleet any more, and takes its notes off the others.
+func (s *step) releaseStrays() {
+	for _, p := range s.Strays {
+		d := Decision{Action: Note, Reason: ReasonLeftFleet, Traffic: p.Traffic, Message: "is no longer a pod of this Service"}
+		if p.Ours(s.Gate) {
+			d.Action, d.Traffic = Release, v1alpha1.TrafficYes
+		}
+		s.plan.Decisions = append(s.plan.Decisions, about(p, d))
+	}
+}

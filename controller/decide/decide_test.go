@@ -1,0 +1,243 @@
+package decide_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/podgate/podgate/anomaly"
+	"github.com/podgate/podgate/controller/decide"
+)
+
+var now = time.Date(2026, 3, 1, 3, 0, 0, 0, time.UTC)
+
+func at(d time.Duration) time.Time { return now.Add(d) }
+
+var policy = decide.Policy{
+	Interval: 15 * time.Second, Window: time.Minute, WarmUp: 2 * time.Minute,
+	MaxGated: 20, MaxGatedIsPercent: true, MinServing: 2,
+	After: time.Minute, MaxAfter: 30 * time.Minute,
+}
+
+// world is a fleet for a test row, web-0, web-1, ..., all serving and normal
+// until an edit says otherwise.
+type world struct {
+	decide.Input
+	signal decide.Signal
+}
+
+func fleet(n int) *world {
+	w := &world{signal: decide.Signal{Name: "errors", Kind: anomaly.Ratio, Unit: "standard deviations"}}
+	w.Input = decide.Input{Gate: "web", Policy: policy, Now: now, Looked: true, LabelNew: true}
+	for i := range n {
+		p := decide.Pod{Name: fmt.Sprintf("web-%d", i), UID: fmt.Sprintf("uid-%d", i), Ready: true,
+			ReadySince: at(-time.Hour), Labelled: true, Traffic: "yes"}
+		w.Pods = append(w.Pods, p)
+		w.signal.Result.Verdicts = append(w.signal.Result.Verdicts, anomaly.Verdict{Pod: p.UID, Class: anomaly.Normal, Bar: 3.5})
+	}
+	w.signal.Result.Fleet = anomaly.Fleet{Judged: n, Known: n}
+	return w
+}
+
+// bad makes pod i an outlier with that much evidence.
+func (w *world) bad(i int, evidence float64) *world {
+	v := &w.signal.Result.Verdicts[i]
+	v.Class, v.Evidence, v.Level, v.Samples = anomaly.Outlier, evidence, 0.3, 100
+	return w
+}
+
+// gated makes pod i gated by us, some time ago, for so long.
+func (w *world) gated(i int, ago, stay time.Duration) *world {
+	p := &w.Pods[i]
+	p.Traffic = "no"
+	p.Memory = decide.Memory{Gate: "web", GatedAt: at(-ago), GatedUntil: at(stay - ago), Reason: "was bad"}
+	w.silent(i)
+	return w
+}
+
+// silent makes pod i unknown to the metrics.
+func (w *world) silent(i int) *world {
+	w.signal.Result.Verdicts[i].Class = anomaly.Unknown
+	return w
+}
+
+func (w *world) edit(f func(*world)) *world { f(w); return w }
+
+func (w *world) pod(i int, f func(*decide.Pod)) *world { f(&w.Pods[i]); return w }
+
+func (w *world) decide() decide.Plan {
+	w.Signals = []decide.Signal{w.signal}
+	return decide.Decide(w.Input)
+}
+
+// summary is a plan as a line: "Gate web-0 Outlier; Hold web-1 HeldLimit".
+func summary(p decide.Plan) string {
+	var out []string
+	for _, d := range p.Decisions {
+		out = append(out, fmt.Sprintf("%s %s %s", d.Action, d.Pod, d.Reason))
+	}
+	return strings.Join(out, "; ")
+}
+
+func override(v string) func(*decide.Pod) { return func(p *decide.Pod) { p.Override = v } }
+func unready(p *decide.Pod)               { p.Ready = false }
+func unlabelled(p *decide.Pod)            { p.Labelled, p.Traffic = false, "" }
+func byHand(traffic string) func(*decide.Pod) {
+	return func(p *decide.Pod) { p.Traffic, p.ByOther = traffic, true }
+}
+
+func TestDecide(t *testing.T) {
+	for name, row := range map[string]struct {
+		world *world
+		want  string
+	}{
+		"a healthy fleet is left alone":         {fleet(10), ""},
+		"an empty fleet is nothing to decide":   {fleet(0), ""},
+		"one outlier is gated":                  {fleet(10).bad(3, 9), "Gate web-3 Outlier"},
+		"the worst goes first, one at a look":   {fleet(10).bad(3, 9).bad(5, 12), "Gate web-5 Outlier; Hold web-3 HeldOneAtATime"},
+		"equals go by name":                     {fleet(10).bad(5, 9).bad(3, 9), "Gate web-3 Outlier; Hold web-5 HeldOneAtATime"},
+		"nobody is gated between two looks":     {fleet(10).bad(3, 9).edit(func(w *world) { w.Looked = false }), ""},
+		"a pod that is not Ready is not gated":  {fleet(10).bad(3, 9).pod(3, unready), ""},
+		"no data is no evidence":                {fleet(10).silent(3), ""},
+		"one of three may go":                   {fleet(3).bad(0, 9), "Gate web-0 Outlier"},
+		"one of two may not":                    {fleet(2).bad(0, 9), "Hold web-0 HeldCommonCause"},
+		"the limit counts those out already":    {fleet(10).gated(0, 30*time.Second, time.Minute).gated(1, 30*time.Second, time.Minute).bad(3, 9), "Hold web-3 HeldLimit"},
+		"pods not Ready use up the limit":       {fleet(10).pod(0, unready).pod(1, unready).bad(3, 9), "Hold web-3 HeldLimit"},
+		"pods held out use up the limit":        {fleet(10).pod(0, byHand("no")).pod(1, byHand("no")).bad(3, 9), "Hold web-3 HeldLimit"},
+		"minServing holds":                      {fleet(4).bad(3, 9).edit(func(w *world) { w.Policy.MinServing = 4 }), "Hold web-3 HeldMinServing"},
+		"maxGated 0 gates nobody":               {fleet(10).bad(3, 9).edit(func(w *world) { w.Policy.MaxGated = 0 }), "Hold web-3 HeldLimit"},
+		"maxGated 100 % is still a minority":    {fleet(5).gated(0, 30*time.Second, time.Minute).gated(1, 30*time.Second, time.Minute).edit(func(w *world) { w.Policy.MaxGated = 100 }).bad(2, 9), "Hold web-2 HeldCommonCause"},
+		"half of the pods bad: a common cause":  {fleet(4).bad(0, 9).bad(1, 9), "Hold web-0 HeldCommonCause; Hold web-1 HeldCommonCause"},
+		"the fleet's level moved: common cause": {fleet(10).bad(3, 9).edit(func(w *world) { w.signal.Result.Fleet.Moved = 5 }), "Hold web-3 HeldCommonCause"},
+		"most pods without data: hold":          {fleet(10).bad(3, 9).edit(func(w *world) { w.signal.Result.Fleet.Known = 4 }), "Hold web-3 HeldIncompleteMetrics"},
+
+		"a new pod gets its yes at once":           {fleet(3).pod(1, unlabelled).edit(func(w *world) { w.Looked = false }), "Label web-1 NewPod"},
+		"also one that is not Ready yet":           {fleet(3).pod(1, func(p *decide.Pod) { unlabelled(p); unready(p) }), "Label web-1 NewPod"},
+		"unless labelling is off":                  {fleet(3).pod(1, unlabelled).edit(func(w *world) { w.LabelNew = false }), ""},
+		"a new pod held out by override stays out": {fleet(3).pod(1, func(p *decide.Pod) { unlabelled(p); p.Override = "no" }), "HoldOut web-1 Override"},
+		"an odd traffic value is a person's":       {fleet(3).pod(1, byHand("pause")), ""},
+
+		"override yes shields":               {fleet(10).bad(3, 9).pod(3, override("yes")), "Hold web-3 HeldOverride"},
+		"override yes brings back":           {fleet(10).gated(3, 10*time.Second, time.Minute).pod(3, override("yes")), "Release web-3 Override"},
+		"override yes beats a person's no":   {fleet(10).pod(3, byHand("no")).pod(3, override("yes")), "Release web-3 Override"},
+		"override no takes out":              {fleet(10).pod(3, override("no")), "HoldOut web-3 Override"},
+		"override no beyond the limit too":   {fleet(2).pod(0, override("no")).pod(1, override("no")), "HoldOut web-0 Override; HoldOut web-1 Override"},
+		"override no leaves a gated one":     {fleet(10).gated(3, 2*time.Minute, time.Minute).pod(3, override("no")), ""},
+		"override gone: back at once":        {fleet(10).gated(3, time.Second, time.Minute).pod(3, func(p *decide.Pod) { p.Memory.GatedUntil = time.Time{} }), "Release web-3 OverrideRemoved"},
+		"override gone: gated ones go on":    {fleet(10).gated(3, time.Second, time.Minute), ""},
+		"an unknown override is no override": {fleet(10).bad(3, 9).pod(3, override("maybe")), "Gate web-3 Outlier"},
+
+		"put back by hand: noted": {fleet(10).gated(3, 10*time.Second, time.Minute).pod(3, byHand("yes")), "Note web-3 PutBack"},
+		"put back by hand: pardoned": {fleet(10).bad(3, 9).pod(3, func(p *decide.Pod) {
+			p.Memory = decide.Memory{Gate: "web", ReleasedAt: at(-20 * time.Second), GatedUntil: at(time.Minute)}
+		}), "Hold web-3 HeldPardoned"},
+		"a pardon ends with its time": {fleet(10).bad(3, 9).pod(3, func(p *decide.Pod) {
+			p.Memory = decide.Memory{Gate: "web", ReleasedAt: at(-20 * time.Second), GatedUntil: at(-1)}
+		}), "Gate web-3 Outlier"},
+		"a pardon ends with health": {fleet(10).pod(3, func(p *decide.Pod) {
+			p.Memory = decide.Memory{Gate: "web", ReleasedAt: at(-20 * time.Second), GatedUntil: at(time.Minute)}
+		}), "Note web-3 Recovered"},
+		"a no by hand on a gated pod: theirs": {fleet(10).gated(3, time.Hour, time.Minute).pod(3, byHand("no")), "Note web-3 PutBack"},
+		"label removed by hand: back":         {fleet(10).gated(3, 10*time.Second, time.Minute).pod(3, unlabelled), "Label web-3 NewPod"},
+
+		"time is up: on trial":                {fleet(10).gated(3, 61*time.Second, time.Minute), "Release web-3 Trial"},
+		"also while Prometheus is silent":     {fleet(10).gated(3, 61*time.Second, time.Minute).edit(func(w *world) { w.signal.Result = anomaly.Result{}; w.signal.Err = "timeout" }), "Release web-3 Trial"},
+		"also between two looks":              {fleet(10).gated(3, 61*time.Second, time.Minute).edit(func(w *world) { w.Looked = false }), "Release web-3 Trial"},
+		"not before":                          {fleet(10).gated(3, 59*time.Second, time.Minute), ""},
+		"not while it isn't Ready":            {fleet(10).gated(3, 61*time.Second, time.Minute).pod(3, unready), ""},
+		"one on trial at a time":              {fleet(10).gated(3, 61*time.Second, time.Minute).gated(4, 62*time.Second, time.Minute), "Release web-4 Trial"},
+		"others wait for the trial":           {fleet(10).gated(3, 61*time.Second, time.Minute).pod(4, func(p *decide.Pod) { p.Memory = decide.Memory{Gate: "web", ReleasedAt: at(-20 * time.Second)} }), ""},
+		"but not for ever":                    {fleet(10).gated(3, 61*time.Second, time.Minute).silent(4).pod(4, func(p *decide.Pod) { p.Memory = decide.Memory{Gate: "web", ReleasedAt: at(-4 * time.Minute)} }), "Release web-3 Trial"},
+		"a clock that was ahead is no prison": {fleet(10).gated(3, -time.Hour, 2*time.Hour), "Release web-3 Trial"},
+		"nor a note that says for ever":       {fleet(10).gated(3, 31*time.Minute, 1000*time.Hour), "Release web-3 Trial"},
+		"long health forgives": {fleet(10).pod(4, func(p *decide.Pod) {
+			p.Memory = decide.Memory{Gate: "web", ReleasedAt: at(-31 * time.Minute), Relapses: 2}
+		}), "Note web-4 Recovered"},
+		"without evidence nothing forgives": {fleet(10).silent(4).pod(4, func(p *decide.Pod) {
+			p.Memory = decide.Memory{Gate: "web", ReleasedAt: at(-31 * time.Minute), Relapses: 2}
+		}), ""},
+
+		"the fleet shrank: the oldest back": {fleet(5).gated(0, 30*time.Second, time.Minute).gated(1, 40*time.Second, time.Minute), "Release web-1 LimitShrunk"},
+		"too few serve: back":               {fleet(3).gated(0, 30*time.Second, time.Minute).pod(1, unready), "Release web-0 LimitShrunk"},
+		"deleted: everything back":          {fleet(5).gated(0, 1, time.Hour).gated(1, 1, time.Hour).edit(func(w *world) { w.ReleaseAll = decide.ReasonGateDeleted }), "Release web-0 GateDeleted; Release web-1 GateDeleted"},
+		"deleted: an override's too":        {fleet(5).gated(0, 1, 0).pod(0, override("no")).edit(func(w *world) { w.ReleaseAll = decide.ReasonGateDeleted }), "Release web-0 GateDeleted"},
+		"deleted: a person's own stays":     {fleet(5).pod(0, byHand("no")).edit(func(w *world) { w.ReleaseAll = decide.ReasonGateDeleted }), ""},
+		"suspended: no verdict counts":      {fleet(5).bad(0, 9).edit(func(w *world) { w.ReleaseAll = decide.ReasonSuspended }), ""},
+		"suspended: new pods get their yes": {fleet(5).pod(0, unlabelled).edit(func(w *world) { w.ReleaseAll = decide.ReasonSuspended }), "Label web-0 NewPod"},
+		"a pod that left the fleet comes back": {fleet(5).edit(func(w *world) {
+			w.Strays = append(w.Strays, fleet(1).gated(0, 1, time.Hour).Pods...)
+			w.Strays[0].Name = "old"
+		}), "Release old LeftFleet"},
+		"another gate's pod is not ours": {fleet(5).gated(0, time.Hour, time.Minute).pod(0, func(p *decide.Pod) { p.Memory.Gate = "other" }), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := summary(row.world.decide()); got != row.want {
+				t.Errorf("got  %s\nwant %s", got, row.want)
+			}
+		})
+	}
+}
+
+func TestAllowance(t *testing.T) {
+	percent := func(p int) decide.Policy { return decide.Policy{MaxGated: p, MaxGatedIsPercent: true} }
+	for _, row := range []struct {
+		policy  decide.Policy
+		n, want int
+	}{
+		{percent(20), 0, 0}, {percent(20), 1, 0}, {percent(20), 2, 0}, {percent(20), 3, 1},
+		{percent(20), 9, 1}, {percent(20), 10, 2}, {percent(20), 14, 2}, {percent(20), 15, 3},
+		{percent(100), 10, 4}, {percent(100), 11, 5}, {percent(50), 2, 0}, {percent(0), 10, 0},
+		{decide.Policy{MaxGated: 3}, 10, 3}, {decide.Policy{MaxGated: 3}, 6, 2}, {decide.Policy{MaxGated: 3}, 2, 0},
+	} {
+		if got := row.policy.Allowance(row.n); got != row.want {
+			t.Errorf("%+v of %d pods: %d, want %d", row.policy, row.n, got, row.want)
+		}
+	}
+}
+
+func TestBackOffDoublesWithEachRelapse(t *testing.T) {
+	for relapses, want := range map[int]time.Duration{0: time.Minute, 1: 2 * time.Minute, 4: 16 * time.Minute, 5: 30 * time.Minute, 1 << 30: 30 * time.Minute} {
+		if got := policy.BackOff(relapses); got != want {
+			t.Errorf("%d relapses: %s, want %s", relapses, got, want)
+		}
+	}
+	w := fleet(10).bad(3, 9).pod(3, func(p *decide.Pod) {
+		p.Memory = decide.Memory{Gate: "web", ReleasedAt: at(-3 * time.Minute), Relapses: 1}
+	})
+	m := w.decide().Decisions[0].Memory
+	if m.Relapses != 2 || m.GatedUntil != at(4*time.Minute) || !m.ReleasedAt.IsZero() {
+		t.Errorf("memory of a second relapse: %+v", m)
+	}
+}
+
+// TestTheSick checks Kubervisor's second fault: four pods of which one is at 0,
+// 30 % from the mean flags all four, and the healthy were as likely to go.
+func TestTheSickOneGoesNotTheHealthy(t *testing.T) {
+	w := fleet(4)
+	samples := make([]anomaly.Sample, 4)
+	for i, v := range []float64{1, 1, 1, 0} {
+		samples[i] = anomaly.Sample{Pod: w.Pods[i].UID, Judged: true, Known: true, Value: v}
+	}
+	for range 20 {
+		d := anomaly.NewDeviation(anomaly.RuleOptions{Kind: anomaly.Value}, 30, false)
+		w.signal.Result = d.Step(now, samples)
+		if got := summary(w.decide()); got != "Gate web-3 Outlier" {
+			t.Fatal(got)
+		}
+	}
+}
+
+// TestDecisionsReadWell holds the sentences that people see at 3 a.m.
+func TestDecisionsReadWell(t *testing.T) {
+	w := fleet(10).bad(3, 12.3)
+	got := w.decide().Decisions[0].Message
+	if want := "errors: 30 % where its peers have 0 % (evidence 12.3 standard deviations, 3.5 needed; 100 events)"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	w = fleet(10).gated(0, 30*time.Second, time.Minute).gated(1, 30*time.Second, time.Minute).bad(3, 12.3)
+	got = w.decide().LimitReached
+	if want := "web-3 stays in traffic: 2 of 10 pods may be out; 2 gated, 0 held out by people, 0 not ready"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}

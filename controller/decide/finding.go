@@ -1,0 +1,84 @@
+package decide
+
+import (
+	"fmt"
+
+	"github.com/podgate/podgate/anomaly"
+)
+
+const outlier = anomaly.Outlier
+
+// Signal is what one signal's detector said at one look.
+type Signal struct {
+	Name string
+	Kind anomaly.Kind
+	// Unit of evidence and bar.
+	Unit string
+	// Result holds the verdicts, by pod UID, and what is true of the fleet.
+	Result anomaly.Result
+	// Err says why there was no answer; the result is then empty.
+	Err string
+}
+
+// Finding is what all signals together say of one pod: the worst verdict, and
+// the signal that it comes from.
+type Finding struct {
+	Signal     string
+	Kind       anomaly.Kind
+	Unit       string
+	SignalSeen anomaly.Fleet
+	anomaly.Verdict
+}
+
+// Healthy reports whether there is evidence that the pod is well: a verdict, and
+// nothing that speaks against it.
+func (f Finding) Healthy() bool { return f.Class == anomaly.Normal && f.Excess() < 1 }
+
+// String is the finding as a sentence.
+func (f Finding) String() string {
+	if f.Class == anomaly.Unknown || f.Class == "" {
+		return "unknown: " + f.Missing
+	}
+	return fmt.Sprintf("%s: %s where its peers have %s (evidence %.3g %s, %.3g needed; %s)",
+		f.Signal, anomaly.Format(f.Kind, f.Level), anomaly.Format(f.Kind, f.Peers),
+		f.Evidence, f.Unit, f.Bar, f.samples())
+}
+
+func (f Finding) samples() string {
+	if f.Kind == anomaly.Value {
+		return "one value"
+	}
+	return fmt.Sprintf("%.0f events", f.Samples)
+}
+
+// findings merges the signals' verdicts pod by pod: an outlier by any signal is
+// an outlier; a pod is unknown only if every signal is silent about it.
+func findings(signals []Signal) map[string]Finding {
+	out := map[string]Finding{}
+	for _, s := range signals {
+		for _, v := range s.Result.Verdicts {
+			f := Finding{s.Name, s.Kind, s.Unit, s.Result.Fleet, v}
+			if before, ok := out[v.Pod]; !ok || f.outweighs(before) {
+				out[v.Pod] = f
+			}
+		}
+	}
+	return out
+}
+
+func (f Finding) outweighs(other Finding) bool {
+	if a, b := rank(f.Class), rank(other.Class); a != b {
+		return a > b
+	}
+	return f.Excess() > other.Excess()
+}
+
+func rank(c anomaly.Class) int {
+	switch c {
+	case anomaly.Outlier:
+		return 2
+	case anomaly.Normal:
+		return 1
+	}
+	return 0
+}
