@@ -1,7 +1,6 @@
 package boxd
 
 import (
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -19,7 +18,7 @@ import (
 type authority struct {
 	dir  string
 	cert *x509.Certificate
-	key  crypto.Signer
+	key  *ecdsa.PrivateKey
 }
 
 // newAuthority makes the cluster's certificate authority in dir.
@@ -71,18 +70,19 @@ func (a *authority) issue(name string, subject pkix.Name, hosts ...string) error
 	return a.save(name, der, key)
 }
 
-// save writes a certificate (none if der is nil) and its key.
-func (a *authority) save(name string, der []byte, key crypto.Signer) error {
+// save writes a certificate (none if der is nil) and its key, in the one form
+// that the API server also reads service account keys in.
+func (a *authority) save(name string, der []byte, key *ecdsa.PrivateKey) error {
 	if der != nil {
 		if err := writePEM(a.path(name+".crt"), "CERTIFICATE", der); err != nil {
 			return err
 		}
 	}
-	data, err := x509.MarshalPKCS8PrivateKey(key)
+	data, err := x509.MarshalECPrivateKey(key)
 	if err != nil {
 		return err
 	}
-	return writePEM(a.path(name+".key"), "PRIVATE KEY", data)
+	return writePEM(a.path(name+".key"), "EC PRIVATE KEY", data)
 }
 
 // serviceAccountKey makes the key that signs service account tokens.

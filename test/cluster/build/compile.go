@@ -18,7 +18,7 @@ const progressPeriod = 10 * time.Second
 
 // compile is one run of `go build`.
 type compile struct {
-	dir, pkg, out, tags string
+	dir, pkg, out, tags, vars string
 }
 
 func (c compile) command(ctx context.Context, args ...string) *exec.Cmd {
@@ -31,7 +31,7 @@ func (c compile) command(ctx context.Context, args ...string) *exec.Cmd {
 }
 
 func (c compile) build(ctx context.Context, stderr io.Writer) error {
-	cmd := c.command(ctx, "build", "-v", "-trimpath", "-ldflags=-s -w", "-tags="+c.tags, "-o", c.out, c.pkg)
+	cmd := c.command(ctx, "build", "-v", "-trimpath", "-ldflags=-s -w "+c.vars, "-tags="+c.tags, "-o", c.out, c.pkg)
 	cmd.Stderr = stderr
 	return cmd.Run()
 }

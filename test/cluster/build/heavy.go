@@ -20,6 +20,7 @@ type Heavy struct {
 	Package string   // what to build, in the module
 	Tags    string   // build tags
 	Links   []string // other names for the program, if it goes by several
+	Vars    string   // linker flags that set variables: the version it believes it has
 }
 
 // The two heavy programs. Their versions are pinned by the nested modules.
@@ -27,6 +28,8 @@ var (
 	Kubernetes = Heavy{
 		Name: "kubernetes", Version: "1.37.2", Package: ".",
 		Links: []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kubectl"},
+		Vars: "-X k8s.io/component-base/version.gitVersion=v1.37.2 -X k8s.io/component-base/version.gitMajor=1 " +
+			"-X k8s.io/component-base/version.gitMinor=37 -X k8s.io/client-go/pkg/version.gitVersion=v1.37.2",
 	}
 	Prometheus = Heavy{
 		Name: "prometheus", Version: "0.311.3", Package: "github.com/prometheus/prometheus/cmd/prometheus",
@@ -92,7 +95,7 @@ func (h Heavy) build(ctx context.Context, module, dir string, log io.Writer) err
 	if err := os.Chmod(temporary, 0o755); err != nil {
 		return err
 	}
-	c := compile{dir: module, pkg: h.Package, out: filepath.Join(temporary, h.Name), tags: h.Tags}
+	c := compile{dir: module, pkg: h.Package, out: filepath.Join(temporary, h.Name), tags: h.Tags, vars: h.Vars}
 	if err := c.runWithProgress(ctx, fmt.Sprintf("%s %s, once, into %s", h.Name, h.Version, dir), log); err != nil {
 		return err
 	}
@@ -115,7 +118,7 @@ func (h Heavy) key(module string) (string, error) {
 	}
 	slices.Sort(files)
 	hash := sha256.New()
-	fmt.Fprintln(hash, runtime.Version(), runtime.GOOS, runtime.GOARCH, h.Package, h.Tags, h.Links)
+	fmt.Fprintln(hash, runtime.Version(), runtime.GOOS, runtime.GOARCH, h.Package, h.Tags, h.Links, h.Vars)
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
