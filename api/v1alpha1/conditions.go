@@ -19,6 +19,10 @@ const (
 	ConditionCommonCause = "CommonCause"
 )
 
+// ConditionReconciling is True, and present only then, until the gate has looked
+// for the first time. It follows kstatus.
+const ConditionReconciling = "Reconciling"
+
 // Reasons of Ready being True.
 const (
 	// ReasonEnforcing: the gate acts.

@@ -110,6 +110,7 @@ var releaseAllMessages = map[Reason]string{
 	ReasonGateDeleted: "the TrafficGate is being deleted",
 	ReasonSuspended:   "the TrafficGate is suspended",
 	ReasonDryRun:      "the TrafficGate is a dry run now",
+	ReasonNotEnrolled: "the Service does not select on the traffic label",
 	ReasonRefused:     "the TrafficGate cannot work as it is",
 }
 

@@ -49,6 +49,7 @@ const (
 	ReasonGateDeleted Reason = "GateDeleted"
 	ReasonSuspended   Reason = "Suspended"
 	ReasonDryRun      Reason = "DryRun"
+	ReasonNotEnrolled Reason = "NotEnrolled"
 	ReasonRefused     Reason = "Refused"
 	// ReasonLeftFleet: the pod is no longer one of the Service's.
 	ReasonLeftFleet Reason = "LeftFleet"

@@ -1,0 +1,110 @@
+package controller
+
+import (
+	"errors"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/podgate/podgate/api/v1alpha1"
+	"github.com/podgate/podgate/controller/source"
+)
+
+// setConditions works out every condition of a gate. Those of negative polarity
+// (Stalled, CommonCause, Reconciling) are there only while they are true.
+func setConditions(s *v1alpha1.TrafficGateStatus, gate *v1alpha1.TrafficGate, state *gateState, o outcome) {
+	set := func(kind string, status metav1.ConditionStatus, reason, message string) {
+		meta.SetStatusCondition(&s.Conditions, metav1.Condition{Type: kind, Status: status, Reason: reason,
+			Message: message, ObservedGeneration: gate.Generation, LastTransitionTime: metav1.NewTime(o.now)})
+	}
+	for _, kind := range []string{v1alpha1.ConditionStalled, v1alpha1.ConditionCommonCause, v1alpha1.ConditionReconciling} {
+		meta.RemoveStatusCondition(&s.Conditions, kind)
+	}
+	if o.w.refused != nil {
+		set(v1alpha1.ConditionReady, metav1.ConditionFalse, o.w.refused.reason, o.w.refused.message)
+		set(v1alpha1.ConditionStalled, metav1.ConditionTrue, o.w.refused.reason, o.w.refused.message)
+		meta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionEnrolled)
+		meta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionMetricsAvailable)
+		return
+	}
+	if o.w.unenrolled == "" {
+		set(v1alpha1.ConditionEnrolled, metav1.ConditionTrue, "Selected", "the Service selects on the traffic label")
+	} else {
+		set(v1alpha1.ConditionEnrolled, metav1.ConditionFalse, v1alpha1.ReasonNotEnrolled, o.w.unenrolled)
+	}
+	metrics := metricsCondition(state)
+	if metrics.Reason != "" && idle(gate, o.w) == "" {
+		set(v1alpha1.ConditionMetricsAvailable, metrics.Status, metrics.Reason, metrics.Message)
+	} else {
+		meta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionMetricsAvailable)
+	}
+	if o.plan.CommonCause != "" {
+		set(v1alpha1.ConditionCommonCause, metav1.ConditionTrue, v1alpha1.ReasonCommonCause, o.plan.CommonCause)
+	}
+	ready := readyCondition(gate, state, o, metrics)
+	set(v1alpha1.ConditionReady, ready.Status, ready.Reason, ready.Message)
+	if ready.Reason == v1alpha1.ReasonReconciling {
+		set(v1alpha1.ConditionReconciling, metav1.ConditionTrue, ready.Reason, ready.Message)
+	}
+}
+
+// readyCondition says the most important thing about a gate that is not refused.
+func readyCondition(gate *v1alpha1.TrafficGate, state *gateState, o outcome, metrics metav1.Condition) metav1.Condition {
+	is := func(status metav1.ConditionStatus, reason, format string, args ...any) metav1.Condition {
+		return metav1.Condition{Status: status, Reason: reason, Message: fmt.Sprintf(format, args...)}
+	}
+	enforce := gate.Spec.Mode == v1alpha1.ModeEnforce
+	switch {
+	case gate.Spec.Mode == v1alpha1.ModeSuspended:
+		return is(metav1.ConditionTrue, v1alpha1.ReasonSuspended, "suspended: every pod is back, nothing is watched")
+	case enforce && o.w.unenrolled != "":
+		return is(metav1.ConditionFalse, v1alpha1.ReasonNotEnrolled, "acts as a dry run: %s", o.w.unenrolled)
+	case !state.looked:
+		return is(metav1.ConditionUnknown, v1alpha1.ReasonReconciling, "waiting for the first answer from Prometheus")
+	case metrics.Status == metav1.ConditionFalse:
+		return is(metav1.ConditionFalse, v1alpha1.ReasonMetricsUnavailable, "nobody is gated, gated pods keep their state: %s", metrics.Message)
+	case o.plan.CommonCause != "":
+		return is(metav1.ConditionTrue, v1alpha1.ReasonCommonCause, "nobody is gated: %s", o.plan.CommonCause)
+	case o.plan.LimitReached != "":
+		return is(metav1.ConditionTrue, v1alpha1.ReasonLimitReached, "%s", o.plan.LimitReached)
+	case !enforce:
+		return is(metav1.ConditionTrue, v1alpha1.ReasonDryRun, "decides and reports, and writes nothing")
+	}
+	return is(metav1.ConditionTrue, v1alpha1.ReasonEnforcing, "watching %d pods, at most %d may be out", o.plan.Counts.Total, o.plan.Counts.Limit)
+}
+
+// metricsCondition says whether the last look was answered; no reason if there
+// was none yet. The first failure stands for all.
+func metricsCondition(state *gateState) metav1.Condition {
+	if !state.looked {
+		return metav1.Condition{}
+	}
+	for i, s := range state.signals {
+		if s.Err != "" {
+			return metav1.Condition{Status: metav1.ConditionFalse, Reason: state.failures[i],
+				Message: fmt.Sprintf("signal %s: %s", s.Name, s.Err)}
+		}
+	}
+	for _, s := range state.signals {
+		if f := s.Result.Fleet; 2*f.Known < f.Judged {
+			return metav1.Condition{Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNoData,
+				Message: fmt.Sprintf("signal %s: Prometheus has enough data for %d of %d judged pods: try the query in Prometheus, and check that its %s label holds the pods' names", s.Name, f.Known, f.Judged, "pod")}
+		}
+	}
+	return metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAnswered, Message: "every query was answered"}
+}
+
+// failureReason is the condition reason for a source's error.
+func failureReason(err error) string {
+	var q *source.QueryError
+	if errors.As(err, &q) {
+		switch q.Failure {
+		case source.Rejected:
+			return v1alpha1.ReasonQueryRejected
+		case source.Ambiguous:
+			return v1alpha1.ReasonAmbiguous
+		}
+	}
+	return v1alpha1.ReasonQueryFailed
+}

@@ -1,0 +1,201 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/podgate/podgate/api/v1alpha1"
+)
+
+// refusal is why a gate cannot work until a person changes something. It is an
+// error for which no retry helps.
+type refusal struct {
+	// reason of the Ready and Stalled conditions.
+	reason string
+	// message says what is wrong and what to change.
+	message string
+}
+
+func (r *refusal) Error() string { return r.message }
+
+func refuse(reason, format string, args ...any) *refusal {
+	return &refusal{reason, fmt.Sprintf(format, args...)}
+}
+
+// bareSelector is the Service's selector without the traffic label: what makes
+// a pod a member of the fleet.
+func bareSelector(svc *corev1.Service, trafficLabel string) labels.Set {
+	out := labels.Set{}
+	for k, v := range svc.Spec.Selector {
+		if k != trafficLabel {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+// checkService refuses Services that select nothing, or everything.
+func checkService(svc *corev1.Service, trafficLabel string) error {
+	switch {
+	case svc.Spec.Type == corev1.ServiceTypeExternalName || len(svc.Spec.Selector) == 0:
+		return refuse(v1alpha1.ReasonServiceWithoutSelector,
+			"Service %s has no selector, so its pods are not chosen by labels: name a Service with spec.selector in serviceRef", svc.Name)
+	case len(bareSelector(svc, trafficLabel)) == 0:
+		return refuse(v1alpha1.ReasonSelectorTooWide,
+			"Service %s selects on nothing besides %s, which would match every pod of the namespace: add the application's own labels to its spec.selector", svc.Name, trafficLabel)
+	}
+	return nil
+}
+
+// notEnrolled says why flipping the label would have no effect on the Service,
+// or nothing if it would.
+func notEnrolled(svc *corev1.Service, trafficLabel string) string {
+	value, ok := svc.Spec.Selector[trafficLabel]
+	switch {
+	case !ok:
+		return fmt.Sprintf("Service %s does not select on %s: make sure that every pod carries %s=%s, then add it to spec.selector",
+			svc.Name, trafficLabel, trafficLabel, v1alpha1.TrafficYes)
+	case value != v1alpha1.TrafficYes:
+		return fmt.Sprintf("Service %s selects on %s=%s: it must be %s", svc.Name, trafficLabel, value, v1alpha1.TrafficYes)
+	}
+	return ""
+}
+
+// checkOtherGates refuses a gate whose Service an older gate has, and gates
+// whose Services share pods.
+func (r *Reconciler) checkOtherGates(ctx context.Context, gate *v1alpha1.TrafficGate, pods []*corev1.Pod) error {
+	var all v1alpha1.TrafficGateList
+	if err := r.List(ctx, &all, client.InNamespace(gate.Namespace)); err != nil {
+		return err
+	}
+	for i := range all.Items {
+		other := &all.Items[i]
+		if other.Name == gate.Name || !other.DeletionTimestamp.IsZero() {
+			continue
+		}
+		if other.Spec.ServiceRef == gate.Spec.ServiceRef {
+			if older(other, gate) {
+				return refuse(v1alpha1.ReasonDuplicateGate,
+					"TrafficGate %s is older and has Service %s: put all signals into that one, and delete this", other.Name, gate.Spec.ServiceRef.Name)
+			}
+			continue
+		}
+		if err := r.checkShared(ctx, gate, other, pods); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func older(a, b *v1alpha1.TrafficGate) bool {
+	if !a.CreationTimestamp.Equal(&b.CreationTimestamp) {
+		return a.CreationTimestamp.Before(&b.CreationTimestamp)
+	}
+	return a.Name < b.Name
+}
+
+// checkShared refuses pods that another gated Service has too: taking one out
+// here would take it out there, beyond that gate's limits.
+func (r *Reconciler) checkShared(ctx context.Context, gate, other *v1alpha1.TrafficGate, pods []*corev1.Pod) error {
+	var svc corev1.Service
+	err := r.Get(ctx, types.NamespacedName{Namespace: other.Namespace, Name: other.Spec.ServiceRef.Name}, &svc)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	bare := bareSelector(&svc, other.Spec.TrafficLabel)
+	if len(bare) == 0 {
+		return nil
+	}
+	for _, p := range pods {
+		if bare.AsSelector().Matches(labels.Set(p.Labels)) {
+			return refuse(v1alpha1.ReasonSharedPods,
+				"pod %s belongs to Service %s of this gate and to Service %s of TrafficGate %s: give the Services selectors that share no pods, or keep one of the gates",
+				p.Name, gate.Spec.ServiceRef.Name, svc.Name, other.Name)
+		}
+	}
+	return nil
+}
+
+// checkWorkloads refuses a traffic label that a workload selects its pods by:
+// flipping it would orphan the pod, and the workload would start another.
+func (r *Reconciler) checkWorkloads(ctx context.Context, gate *v1alpha1.TrafficGate, pods []*corev1.Pod) error {
+	for _, p := range pods {
+		owner := metav1.GetControllerOf(p)
+		if owner == nil {
+			continue
+		}
+		keys, err := r.selectorKeys(ctx, p.Namespace, owner)
+		if err != nil {
+			return err
+		}
+		if slices.Contains(keys, gate.Spec.TrafficLabel) {
+			return refuse(v1alpha1.ReasonTrafficKeyInWorkload,
+				"%s %s selects its pods by %s, so flipping it would orphan them: take %s out of the workload's spec.selector (of the Deployment, if it belongs to one) and leave it in the pod template",
+				owner.Kind, owner.Name, gate.Spec.TrafficLabel, gate.Spec.TrafficLabel)
+		}
+	}
+	return nil
+}
+
+// selectorKeys returns the label keys that a workload selects its pods by. They
+// cannot change during the workload's life, so each is read once.
+func (r *Reconciler) selectorKeys(ctx context.Context, namespace string, owner *metav1.OwnerReference) ([]string, error) {
+	if keys, ok := r.workloads.Load(owner.UID); ok {
+		return keys.([]string), nil
+	}
+	obj := &unstructured.Unstructured{}
+	obj.SetAPIVersion(owner.APIVersion)
+	obj.SetKind(owner.Kind)
+	err := r.Live.Get(ctx, types.NamespacedName{Namespace: namespace, Name: owner.Name}, obj)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil // its pods go soon
+	case apierrors.IsForbidden(err):
+		return nil, refuse(v1alpha1.ReasonWorkloadUnreadable,
+			"%s %s (%s) may not be read, so nobody knows whether it selects its pods by the traffic label: grant the controller's role \"get\" on it", owner.Kind, owner.Name, owner.APIVersion)
+	case err != nil:
+		return nil, fmt.Errorf("reading %s %s: %w", owner.Kind, owner.Name, err)
+	}
+	keys := keysOfSelector(obj)
+	r.workloads.Store(owner.UID, keys)
+	return keys, nil
+}
+
+// keysOfSelector reads spec.selector as a label selector, or as the plain map
+// that ReplicationControllers have.
+func keysOfSelector(obj *unstructured.Unstructured) (keys []string) {
+	selector, _, _ := unstructured.NestedMap(obj.Object, "spec", "selector")
+	if match, ok := selector["matchLabels"].(map[string]any); ok {
+		for k := range match {
+			keys = append(keys, k)
+		}
+	}
+	if exprs, ok := selector["matchExpressions"].([]any); ok {
+		for _, e := range exprs {
+			if m, ok := e.(map[string]any); ok {
+				key, _ := m["key"].(string)
+				keys = append(keys, key)
+			}
+		}
+	}
+	for k, v := range selector {
+		if _, ok := v.(string); ok && !strings.HasPrefix(k, "match") {
+			keys = append(keys, k)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
