@@ -99,6 +99,15 @@ type Verdict struct {
 	// Samples is how many events (ratio, histogram) or points (value) stand
 	// behind the level.
 	Samples float64
+	// Recovery is, for a pod that was called an outlier before, the evidence that
+	// it got well since; Recovered of it and more is proof. 0 for the others, and
+	// from detectors that don't gather any.
+	Recovery float64
+	// Bound is, for a histogram signal, the bound beyond which events were
+	// counted: Level and Peers are the shares of events that were slower than it
+	// (or faster, when Faster is set).
+	Bound  float64
+	Faster bool
 	// Missing says, for Unknown, what was missing; empty otherwise.
 	Missing string
 }
