@@ -19,10 +19,12 @@ type histogram struct {
 	bar    float64
 	bounds []float64
 	pods   []histogramPod
-	// now and recent are the cumulative counts of each slot, one stride each: this
-	// tick's, and those of the last minutes.
-	now, recent []float64
-	groups      []histogramGroup
+	// window, now and recent are the cumulative counts of each slot, one stride
+	// each: this tick's sample, what is new in it, and the last minutes'; earlier
+	// has what was new in the window's earlier ticks.
+	window, now, recent, earlier []float64
+	span                         int
+	groups                       []histogramGroup
 	// past is the fleet's long-run histogram.
 	past   []float64
 	phi    [2][tails]float64
@@ -37,11 +39,11 @@ var aims = [tails]float64{0.35, 0.10, 0.025, 0.005}
 
 // histogramPod is the state of one pod.
 type histogramPod struct {
-	bounds, agrees bool
-	n              float64
-	sides          [2]histogramSide
-	chiTicks       float64
-	trial          trial
+	n, fresh float64
+	seen     bool
+	sides    [2]histogramSide
+	chiTicks float64
+	trial    trial
 }
 
 type histogramSide struct {
@@ -49,8 +51,7 @@ type histogramSide struct {
 	past     [tails]float64
 	chi      [tails]float64
 	evidence float64
-	// level is the bound that tells most, with the shares there.
-	level               int
+	// atBound is the bound that tells most, own and peers the shares there.
 	own, peers, atBound float64
 }
 
@@ -65,7 +66,7 @@ type histogramGroup struct {
 }
 
 func newHistogram(cfg Config, limits cusum, bar float64) *histogram {
-	h := &histogram{cfg: cfg, limits: limits, bar: bar}
+	h := &histogram{cfg: cfg, limits: limits, bar: bar, span: overlap(cfg)}
 	// Twelve sums share the mean; each alone must be able to clear the bar.
 	h.limits.ceiling = bar + math.Log(3*tails) + 1
 	for d := range h.phi {
@@ -80,7 +81,9 @@ func (h *histogram) grow(n int) {
 	for len(h.pods) < n {
 		h.pods = append(h.pods, histogramPod{})
 	}
+	h.window = lengthen(h.window, n*len(h.bounds))
 	h.now = lengthen(h.now, n*len(h.bounds))
+	h.earlier = lengthen(h.earlier, n*len(h.bounds)*h.span)
 	h.recent = lengthen(h.recent, n*len(h.bounds))
 }
 
@@ -121,7 +124,7 @@ func (h *histogram) read(slot int, s *Sample) string {
 		h.adopt(s.Bounds)
 	}
 	h.agreed = patience
-	copy(h.of(h.now, slot), s.Counts)
+	copy(h.of(h.window, slot), s.Counts)
 	p.n = s.Counts[len(s.Counts)-1]
 	if p.n == 0 {
 		return "no events"
@@ -157,7 +160,8 @@ func valid(s *Sample) string {
 func (h *histogram) adopt(bounds []float64) {
 	h.bounds = slices.Clone(bounds)
 	n := len(h.pods) * len(bounds)
-	h.now, h.recent = make([]float64, n), make([]float64, n)
+	h.window, h.now, h.recent = make([]float64, n), make([]float64, n), make([]float64, n)
+	h.earlier = make([]float64, n*h.span)
 	h.past = make([]float64, len(bounds))
 	for i := range h.pods {
 		h.pods[i] = histogramPod{trial: newTrial()}
@@ -213,10 +217,11 @@ func (h *histogram) step(t *tick) Fleet {
 	if len(h.bounds) == 0 || len(t.members) == 0 {
 		return fleet
 	}
+	h.refresh(t)
 	h.pool(t)
 	for k := range t.members {
 		m := &t.members[k]
-		if t.groups[m.group].peers(m) < 2 {
+		if t.groups[m.group].peers(m) < 2 || m.ticks == 0 {
 			continue
 		}
 		p, moved := &h.pods[m.slot], false
@@ -231,11 +236,34 @@ func (h *histogram) step(t *tick) Fleet {
 			fleet.Moved++
 		}
 		w := p.worst()
-		p.trial.step(h.limits, w.own*p.n, p.n, w.peers, m.weight)
+		p.trial.step(h.limits, w.own*p.fresh, p.fresh, w.peers, 1)
 	}
 	h.report(&fleet)
 	h.learn(t)
 	return fleet
+}
+
+// refresh recovers what is new in each member's window, bucket by bucket.
+func (h *histogram) refresh(t *tick) {
+	for k := range t.members {
+		m := &t.members[k]
+		p := &h.pods[m.slot]
+		now, window := h.of(h.now, m.slot), h.of(h.window, m.slot)
+		p.fresh = 0
+		if m.ticks == 0 {
+			clear(now)
+			continue
+		}
+		earlier := h.earlier[m.slot*len(now)*h.span:]
+		for i := range now {
+			now[i] = fresh(earlier[i*h.span:(i+1)*h.span], window[i], m.ticks, !p.seen)
+			if i > 0 {
+				now[i] = max(now[i], now[i-1])
+			}
+		}
+		p.seen = true
+		p.fresh = now[len(now)-1]
+	}
 }
 
 // report gives the fleet's share beyond the second bound, now and usually.
@@ -277,9 +305,9 @@ func (h *histogram) learn(t *tick) {
 		p := &h.pods[m.slot]
 		now, mean := h.of(h.now, m.slot), h.of(h.recent, m.slot)
 		for i := range mean {
-			mean[i] = short*mean[i] + m.weight*now[i]
+			mean[i] = short*mean[i] + now[i]
 		}
-		if !m.baseline {
+		if !m.baseline || m.ticks == 0 {
 			continue
 		}
 		p.chiTicks = min(p.chiTicks+1, 1000)
@@ -292,9 +320,8 @@ func (h *histogram) learn(t *tick) {
 			}
 		}
 	}
-	w := min(t.elapsed.Seconds()/h.cfg.Window.Seconds(), 1)
 	for i, x := range h.groups[0].now {
-		h.past[i] = long*h.past[i] + w*x
+		h.past[i] = long*h.past[i] + x
 	}
 }
 

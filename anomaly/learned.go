@@ -10,20 +10,23 @@ import (
 // never from a pod that there was evidence against, so that a fault does not
 // teach itself. It answers with conformal p-values (Vovk, Gammerman, Shafer,
 // Algorithmic Learning in a Random World, 2005): the share of healthy samples
-// at or beyond this one. Gauges are autocorrelated, so the samples are those
-// that came in the same situation: after as many samples in a row in the top
-// twentieth. Where a situation is rare, the one before stands in.
+// at or beyond this one. Gauges are autocorrelated and spiky, so the
+// samples are those that came in the same situation: after one as high, and
+// after as many high ones in a row. Where a situation is rare, the one before
+// stands in.
 type learned struct {
 	counts [situations][bins]float64
 	// tails has the sums of counts from each bin on.
 	tails [situations][bins]float64
 	total float64
-	// hotBin is the first bin of the top twentieth.
-	hotBin int
+	// edges are the first bins of the heights.
+	edges [heights]int
 }
 
 const (
-	situations = 8
+	heights    = 3
+	lengths    = 4
+	situations = 1 + heights*lengths
 	bins       = 128
 	// prior is how many samples the situation before is worth.
 	prior = 2
@@ -34,7 +37,10 @@ const (
 	lateness = 30 * time.Minute
 )
 
-func (l *learned) reset() { l.hotBin = 1 }
+// rare are the shares of samples that reach each height.
+var rare = [heights]float64{0.10, 0.03, 0.007}
+
+func (l *learned) reset() { l.edges = [heights]int{1, 1, 1} }
 
 // binOf is the bin of a deviation: 0 for none, then ever wider.
 func binOf(x float64) int {
@@ -44,31 +50,51 @@ func binOf(x float64) int {
 	return min(1+int(20*math.Asinh(x/0.02)), bins-1)
 }
 
-// contextOf is the situation after a run of so many hot samples.
-func contextOf(run int) int {
-	switch {
-	case run < 4:
-		return run
-	case run < 6:
-		return 4
-	case run < 9:
-		return 5
-	case run < 15:
-		return 6
+// before is what came before a sample: how high the last one was, and how many
+// in a row were high.
+type before struct{ height, run int }
+
+// situation numbers what came before: 0 after a sample that was not high.
+func (b before) situation() int {
+	if b.height == 0 {
+		return 0
 	}
-	return 7
+	length := 3
+	switch {
+	case b.run <= 1:
+		length = 0
+	case b.run <= 3:
+		length = 1
+	case b.run <= 8:
+		length = 2
+	}
+	return 1 + (b.height-1)*lengths + length
 }
 
-// hot says whether a deviation is in the top twentieth.
-func (l *learned) hot(x float64) bool { return binOf(x) >= l.hotBin }
+// next is what will have come before, after x.
+func (l *learned) next(b before, x float64) before {
+	bin, height := binOf(x), 0
+	for h, edge := range l.edges {
+		if bin >= edge {
+			height = h + 1
+		}
+	}
+	if height == 0 {
+		return before{}
+	}
+	return before{height, min(b.run+1, 1000)}
+}
 
 // pvalue is the share of healthy samples in the same situation at or beyond x.
-func (l *learned) pvalue(x float64, run int) float64 {
+func (l *learned) pvalue(x float64, now before) float64 {
 	b := binOf(x)
 	u := (l.tails[0][b] + 1) / (l.tails[0][0] + 1)
-	for c := 1; c <= contextOf(run); c++ {
-		before := max(u, persistence)
-		u = (l.tails[c][b] + prior*before) / (l.tails[c][0] + prior)
+	s := now.situation()
+	if s == 0 {
+		return u
+	}
+	for c := s - (s-1)%lengths; c <= s; c++ {
+		u = (l.tails[c][b] + prior*max(u, persistence)) / (l.tails[c][0] + prior)
 	}
 	return min(u, 1)
 }
@@ -91,16 +117,19 @@ func (l *learned) age(elapsed time.Duration) {
 		}
 		l.total += sum
 	}
-	l.hotBin = 1
-	for l.hotBin < bins-1 && all[l.hotBin] > 0.05*l.total {
-		l.hotBin++
+	bin := 1
+	for h, share := range rare {
+		for bin < bins-1 && all[bin] > share*l.total {
+			bin++
+		}
+		l.edges[h] = bin
 	}
 }
 
 // entry is a sample that waits to be learned.
 type entry struct {
 	l            float32
-	run          uint8
+	situation    uint8
 	beyond, skip bool
 }
 
@@ -135,7 +164,7 @@ func (v *value) remember(p *valuePod, k *track, known *learned, e entry, b, d in
 	if !ok || old.skip || v.totalOf(p, d) > v.bar/2 {
 		return
 	}
-	known.add(float64(old.l), int(old.run))
+	known.add(float64(old.l), int(old.situation))
 	keep := 1 - math.Ln2*v.cfg.Interval.Hours()*float64(blocks[b])/12
 	k.often, k.known = k.often*keep, k.known*keep+1
 	if old.beyond {

@@ -209,9 +209,9 @@ func (h *histogram) gather(m *member, p *histogramPod, d int) {
 		f := (max(X, 0) + 20*usual) / (max(N, 0) + 20)
 		f += math.Sqrt(f * (1 - f) / (max(N, 0) + 20))
 		f = max(f, g.typical[d][l], 1e-6)
-		weight := m.weight / h.phi[d][l]
+		weight := 1 / h.phi[d][l]
 		if !h.cfg.has(Dispersion) {
-			weight = m.weight
+			weight = 1
 		}
 		inc := st.increments(x, n, f)
 		if !h.cfg.has(Mixture) {
@@ -224,7 +224,8 @@ func (h *histogram) gather(m *member, p *histogramPod, d int) {
 			h.gatherPast(s, l, i, d, x, n, weight)
 		}
 		if e := mix(s.sums[l][:]); e > best {
-			best, s.level, s.own, s.peers, s.atBound = e, i, share, min(f, 1), h.bounds[i]
+			best, s.peers, s.atBound = e, min(f, 1), h.bounds[i]
+			s.own, _ = beyond(h.of(h.window, m.slot), i, d)
 		}
 	}
 	s.evidence = mixAll(&s.sums)

@@ -208,7 +208,8 @@ func (o *Sequential) read(t *tick, samples []Sample) {
 			t.judged++
 		}
 		if v.Missing == "" {
-			t.join(o.roster.slots[i], i, s.Stratum, o.roster.weight(p, t, o.cfg))
+			n, first := p.ticks(t.now, o.cfg.Interval)
+			t.join(member{slot: o.roster.slots[i], sample: i, ticks: n, first: first}, s.Stratum)
 		}
 	}
 }

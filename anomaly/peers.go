@@ -10,8 +10,10 @@ type member struct {
 	slot, sample int
 	// group is whom it is compared with.
 	group int
-	// weight is the part of its window that is new.
-	weight float64
+	// ticks is how many ticks its sample brings news of; first that it is the
+	// first sample of the pod.
+	ticks int
+	first bool
 	// baseline says that it stands as a peer in its own group, everywhere that it
 	// does among all.
 	baseline, everywhere bool
@@ -57,8 +59,7 @@ func (t *tick) start(now time.Time, cfg Config) {
 	clear(t.strata)
 }
 
-func (t *tick) join(slot, sample int, stratum string, weight float64) {
-	m := member{slot: slot, sample: sample, weight: weight}
+func (t *tick) join(m member, stratum string) {
 	if stratum != "" {
 		if t.strata == nil {
 			t.strata = map[string]int{}

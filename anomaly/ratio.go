@@ -28,8 +28,11 @@ type side struct {
 
 // ratioPod is the state of one pod.
 type ratioPod struct {
-	// bad and total are this tick's counts.
-	bad, total float64
+	// windowBad and windowTotal are this tick's sample, bad and total what is new
+	// in it; past has what was new before.
+	windowBad, windowTotal float64
+	bad, total             float64
+	past                   [2][]float64
 	// sx and sn are its counts of the last minutes, hx and hn of the last hour.
 	sx, sn, hx, hn float64
 	// chi is its smoothed Pearson χ² a tick.
@@ -68,22 +71,28 @@ func (r *ratio) grow(n int) {
 	}
 }
 
-func (r *ratio) forget(slot int) { r.pods[slot] = ratioPod{trial: newTrial()} }
+func (r *ratio) forget(slot int) {
+	past := r.pods[slot].past
+	for i := range past {
+		if past[i] == nil {
+			past[i] = make([]float64, overlap(r.cfg))
+		}
+	}
+	r.pods[slot] = ratioPod{trial: newTrial(), past: past}
+}
 
 func (r *ratio) read(slot int, s *Sample) string {
 	p := &r.pods[slot]
-	p.bad, p.total = s.Bad, s.Total
+	p.windowBad, p.windowTotal = 0, 0
 	switch {
 	case !finite(s.Bad) || !finite(s.Total) || s.Bad < 0 || s.Total < 0 || s.Total > 1e15:
-		p.bad, p.total = 0, 0
 		return "its counts are not numbers of events"
 	case s.Bad > s.Total*(1+1e-6):
-		p.bad, p.total = 0, 0
 		return "more bad events than events"
 	case s.Total == 0:
 		return "no events"
 	}
-	p.bad = min(p.bad, p.total)
+	p.windowBad, p.windowTotal = min(s.Bad, s.Total), s.Total
 	return ""
 }
 
@@ -104,9 +113,9 @@ func (p *ratioPod) worst() *side {
 
 func (r *ratio) explain(slot int, v *Verdict) {
 	p := &r.pods[slot]
-	v.Samples = p.total
-	if p.total > 0 {
-		v.Level = p.bad / p.total
+	v.Samples = p.windowTotal
+	if p.windowTotal > 0 {
+		v.Level = p.windowBad / p.windowTotal
 	}
 	if w := p.worst(); w.peers > 0 {
 		v.Peers = w.peers
@@ -116,11 +125,7 @@ func (r *ratio) explain(slot int, v *Verdict) {
 
 func (r *ratio) gate(slot int) {
 	p := &r.pods[slot]
-	share := max(p.bad, p.sx) / max(p.total, p.sn)
-	if p.total > 0 && p.bad/p.total > share {
-		share = p.bad / p.total
-	}
-	p.trial.begin(share)
+	p.trial.begin(p.windowBad / p.windowTotal)
 }
 
 func (r *ratio) pause(slot int) {
@@ -142,8 +147,9 @@ func (s *sums) halve() {
 }
 
 func (r *ratio) step(t *tick) Fleet {
+	r.refresh(t)
 	r.pool(t)
-	fleet := Fleet{Level: (r.groups[0].x) / (r.groups[0].n), Usual: r.past}
+	fleet := Fleet{Level: r.groups[0].x / r.groups[0].n, Usual: r.past}
 	phi, margin := r.phi, r.spread.now()
 	if !r.cfg.has(Dispersion) {
 		phi = 1
@@ -153,7 +159,7 @@ func (r *ratio) step(t *tick) Fleet {
 	}
 	for k := range t.members {
 		m := &t.members[k]
-		if t.groups[m.group].peers(m) < 2 {
+		if t.groups[m.group].peers(m) < 2 || m.ticks == 0 {
 			continue
 		}
 		p := &r.pods[m.slot]
@@ -161,15 +167,29 @@ func (r *ratio) step(t *tick) Fleet {
 			if r.cfg.Direction == High && d == 1 || r.cfg.Direction == Low && d == 0 {
 				continue
 			}
-			r.gather(t, m, p, d, m.weight/phi, margin)
+			r.gather(t, m, p, d, 1/phi, margin)
 		}
 		if r.worsePast(p) {
 			fleet.Moved++
 		}
-		p.trial.step(r.limits, p.bad, p.total, p.worst().peers, m.weight/phi)
+		p.trial.step(r.limits, p.bad, p.total, p.worst().peers, 1/phi)
 	}
 	r.learn(t)
 	return fleet
+}
+
+// refresh recovers what is new in each member's window.
+func (r *ratio) refresh(t *tick) {
+	for k := range t.members {
+		m := &t.members[k]
+		p := &r.pods[m.slot]
+		if m.ticks == 0 {
+			p.bad, p.total = 0, 0
+			continue
+		}
+		p.total = fresh(p.past[1], p.windowTotal, m.ticks, m.first)
+		p.bad = min(fresh(p.past[0], p.windowBad, m.ticks, m.first), p.total)
+	}
 }
 
 // pool sums up each group's baseline: this tick's counts, those of the last
@@ -260,11 +280,11 @@ func (r *ratio) learn(t *tick) {
 	for k := range t.members {
 		m := &t.members[k]
 		p, g := &r.pods[m.slot], &r.groups[m.group]
-		p.sx, p.sn = short*p.sx+m.weight*p.bad, short*p.sn+m.weight*p.total
-		if !m.baseline || g.n <= 0 {
+		p.sx, p.sn = short*p.sx+p.bad, short*p.sn+p.total
+		if !m.baseline || g.n <= 0 || m.ticks == 0 {
 			continue
 		}
-		p.hx, p.hn = hour*p.hx+m.weight*p.bad, hour*p.hn+m.weight*p.total
+		p.hx, p.hn = hour*p.hx+p.bad, hour*p.hn+p.total
 		q := (g.x + 0.5) / (g.n + 100)
 		diff := p.bad - p.total*q
 		x2 := diff * diff / max(p.total*q*(1-min(q, 0.99)), 1e-9)
@@ -276,8 +296,7 @@ func (r *ratio) learn(t *tick) {
 	r.phi = dispersion(t, func(m *member) float64 { return r.pods[m.slot].chi })
 	r.learnSpread(t)
 	if g := r.groups[0]; g.n > 0 {
-		w := min(t.elapsed.Seconds()/r.cfg.Window.Seconds(), 1)
-		r.pastX, r.pastN = long*r.pastX+w*g.x, long*r.pastN+w*g.n
+		r.pastX, r.pastN = long*r.pastX+g.x, long*r.pastN+g.n
 		r.past = r.pastX / r.pastN
 	}
 }

@@ -89,21 +89,21 @@ func (r *roster) sweep(now time.Time, method method) {
 	}
 }
 
-// weight is the part of a sample's window that lies after the pod's last
-// sample. Windows overlap: increase(x[1m]) asked every 15 s sees each event
-// four times, and counting it a quarter each time counts it once. After a
-// missed scrape the part is larger.
-func (r *roster) weight(p *place, t *tick, cfg Config) float64 {
-	since := cfg.Interval
-	if d := t.now.Sub(p.known); !p.known.IsZero() {
-		since = d
+// ticks is how many ticks a sample brings news of: more than one after missed
+// scrapes, none when it comes too early. first says that there was none before.
+func (p *place) ticks(now time.Time, interval time.Duration) (n int, first bool) {
+	if p.known.IsZero() {
+		p.known = now
+		return 1, true
 	}
-	p.known = t.now
-	if since <= 0 {
-		return 0
+	since := now.Sub(p.known)
+	if since < 0 {
+		p.known = now
+		return 0, false
 	}
-	if !cfg.has(Overlap) {
-		return 1
+	if since < interval/2 {
+		return 0, false
 	}
-	return min(since.Seconds()/cfg.Window.Seconds(), 1)
+	p.known = now
+	return int(min(since.Seconds()/interval.Seconds()+0.5, 1e6)), false
 }

@@ -49,7 +49,6 @@ type valuePod struct {
 	// offset is its own usual deviation, and beyond how often it is beyond the
 	// boundary when it is well, out of so many samples.
 	offset, offsets float64
-	bad             bool
 	moved           int
 	tracks          [2][len(blocks)]track
 	totals          [2]float64
@@ -58,11 +57,11 @@ type valuePod struct {
 
 // track is the state of one pod, direction and length of block.
 type track struct {
-	sum   float64
-	count int
-	run   int
-	bets  [bets]float64
-	queue queue
+	sum    float64
+	count  int
+	before before
+	bets   [bets]float64
+	queue  queue
 	// often is how many of its own blocks were beyond the boundary, of known.
 	often, known float64
 }
@@ -148,7 +147,7 @@ func (v *value) pause(slot int) {
 			for i := range k.bets {
 				k.bets[i] /= 2
 			}
-			k.sum, k.count, k.run = 0, 0, 0
+			k.sum, k.count, k.before = 0, 0, before{}
 		}
 		p.totals[d] /= 2
 	}
@@ -180,7 +179,6 @@ func (v *value) step(t *tick) Fleet {
 			}
 			beyond = v.bet(p, d, m.baseline) || beyond
 		}
-		p.bad = beyond
 		x := 0.0
 		if beyond {
 			x = 1
@@ -291,19 +289,15 @@ func (v *value) bet(p *valuePod, d int, baseline bool) bool {
 		beyond := mean > edge && !small
 		u := 1.0
 		if beyond {
-			u = known.pvalue(mean, k.run)
+			u = known.pvalue(mean, k.before)
 			u = max(u, (k.often+prior*u)/(k.known+prior))
 		}
 		if known.total > 0 {
 			k.place(v.limits, u)
 		}
-		v.remember(p, k, known, entry{l: float32(mean), run: uint8(contextOf(k.run)), beyond: beyond,
+		v.remember(p, k, known, entry{l: float32(mean), situation: uint8(k.before.situation()), beyond: beyond,
 			skip: !baseline || v.totalOf(p, d) > v.bar/2}, b, d)
-		if known.hot(mean) {
-			k.run++
-		} else {
-			k.run = 0
-		}
+		k.before = known.next(k.before, mean)
 	}
 	p.totals[d] = v.totalOf(p, d)
 	return l > edge && !small
