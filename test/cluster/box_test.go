@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -15,6 +16,9 @@ import (
 	"github.com/podgate/podgate/test/cluster"
 	"github.com/podgate/podgate/test/cluster/build"
 )
+
+// keep leaves the logs for a look at what went wrong.
+var keep = os.Getenv("PODGATE_KEEP") == "1"
 
 // box is a cluster under test, and what all its cases need.
 type box struct {
@@ -36,7 +40,7 @@ func startBox(t *testing.T) *box {
 		must(t, err)
 	}
 	began := time.Now()
-	c, err := cluster.Start(t.Context(), cluster.Options{Images: images, Log: t.Output()})
+	c, err := cluster.Start(t.Context(), cluster.Options{Images: images, Log: t.Output(), KeepDir: keep})
 	must(t, err)
 	t.Cleanup(func() {
 		if err := c.Stop(); err != nil {
@@ -103,6 +107,23 @@ func (b *box) readyIs(pod string, want core.ConditionStatus) error {
 		err = fmt.Errorf("%s has Ready %s, want %s", pod, isReady(*p), want)
 	}
 	return err
+}
+
+// waitRestarted waits until a pod's container was restarted so many times, and
+// is Ready again.
+func (b *box) waitRestarted(t *testing.T, name string, count int32) {
+	t.Helper()
+	b.eventually(t, 60*time.Second, func() error {
+		pod, err := b.client.CoreV1().Pods("shop").Get(t.Context(), name, meta.GetOptions{})
+		if err != nil {
+			return err
+		}
+		s := pod.Status.ContainerStatuses[0]
+		if s.RestartCount != count || !s.Ready || s.LastTerminationState.Terminated == nil {
+			return fmt.Errorf("status of %s: %+v", name, s)
+		}
+		return nil
+	})
 }
 
 func isReady(pod core.Pod) core.ConditionStatus {

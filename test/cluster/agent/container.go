@@ -103,8 +103,7 @@ func (c *container) live(ctx context.Context, p *process) {
 	grace := c.worker.grace()
 	select {
 	case <-p.done:
-	case <-unhealthy:
-		cancel()
+	case <-unhealthy: // readiness is probed to the end: a hung process is not Ready
 		p.stop(grace, c.killIt)
 	case <-c.killIt:
 		p.stop(0, c.killIt)

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+
+	"github.com/podgate/podgate/test/stage"
+	"github.com/podgate/podgate/test/story"
+)
+
+// table prints what was seen against what was expected.
+func table(w io.Writer, t *story.Teller) {
+	fmt.Fprintln(w)
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "\tWHAT\tEXPECTED\tSEEN")
+	scene := ""
+	for _, c := range t.Checks {
+		if c.Scene != scene {
+			scene = c.Scene
+			fmt.Fprintf(tw, "\t%s\t\t\n", scene)
+		}
+		mark := "ok"
+		if !c.OK {
+			mark = "DIFFERS"
+		}
+		fmt.Fprintf(tw, "%s\t  %s\t%s\t%s\n", mark, c.What, c.Expected, c.Seen)
+	}
+	tw.Flush()
+	if t.OK() {
+		fmt.Fprintln(w, "\nEverything was as expected.")
+	} else {
+		fmt.Fprintln(w, "\nNot everything was as expected.")
+	}
+}
+
+// lookAround leaves the stage to a person until Ctrl-C.
+func lookAround(ctx context.Context, s *stage.Stage) {
+	fmt.Printf(`
+Everything is left running. The gate was deleted at the end of the story; this
+brings it back:
+
+  export KUBECONFIG=%s
+  %s apply -k config/samples
+  %s -n %s get trafficgates,pods -L podgate.dev/traffic
+  %s -n %s describe trafficgate %s
+  %s -n %s get events
+
+  Prometheus:         %s
+  podgate_* metrics:  %s/graph?g0.expr=podgate_pods
+  logs:               %s
+
+Ctrl-C ends it.
+`, s.Kubeconfig(), s.Cluster.Kubectl(), s.Cluster.Kubectl(), stage.Namespace, s.Cluster.Kubectl(), stage.Namespace, stage.Gate,
+		s.Cluster.Kubectl(), stage.Namespace, s.PrometheusURL(), s.PrometheusURL(), s.Dir())
+	<-ctx.Done()
+	fmt.Fprintln(os.Stdout, "\nStopping.")
+}

@@ -1,0 +1,154 @@
+package stage
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/go-logr/logr"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	kruntime "k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/podgate/podgate/api/v1alpha1"
+	"github.com/podgate/podgate/test/cluster"
+	"github.com/podgate/podgate/test/cluster/build"
+	"github.com/podgate/podgate/test/load"
+)
+
+// Names of what the samples make.
+const (
+	Namespace = "shop"
+	Service   = "checkout"
+	Gate      = "checkout"
+	// SystemNamespace is where config/default puts the controller.
+	SystemNamespace = "podgate-system"
+)
+
+// Rate is how many requests a second the client sends.
+const Rate = 100
+
+// Stage is a cluster with Podgate, the sample Service and a client.
+type Stage struct {
+	*cluster.Cluster
+	// Client has all rights.
+	Client client.Client
+	// Load is the client's view of the Service; nil before StartLoad.
+	Load *load.Generator
+
+	root string
+}
+
+// Options say what the stage tells while it is set.
+type Options struct {
+	// Log gets progress, line by line.
+	Log io.Writer
+	// KeepDir keeps the cluster's directory, with all logs, after Stop.
+	KeepDir bool
+}
+
+// New starts a cluster that can run Podgate and the sample server. Nothing is
+// installed yet.
+func New(ctx context.Context, o Options) (*Stage, error) {
+	root, err := repository()
+	if err != nil {
+		return nil, err
+	}
+	images, err := buildImages(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	c, err := cluster.Start(ctx, cluster.Options{Images: images, Log: o.Log, KeepDir: o.KeepDir})
+	if err != nil {
+		return nil, err
+	}
+	log.SetLogger(logr.Discard())
+	s := &Stage{Cluster: c, root: root}
+	scheme := kruntime.NewScheme()
+	_ = clientgoscheme.AddToScheme(scheme)
+	_ = v1alpha1.AddToScheme(scheme)
+	s.Client, err = client.New(c.RESTConfig(), client.Options{Scheme: scheme})
+	if err != nil {
+		_ = c.Stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// buildImages builds what runs in the place of the images that the manifests
+// name.
+func buildImages(ctx context.Context, root string) (map[string]string, error) {
+	images := map[string]string{}
+	for image, of := range map[string]struct{ module, pkg string }{
+		"ghcr.io/podgate/podgate":   {root, "./cmd/podgate"},
+		"podgate.dev/sample-server": {filepath.Join(root, "test"), "./sample/cmd/sample-server"},
+	} {
+		program, err := build.Program(ctx, of.module, of.pkg)
+		if err != nil {
+			return nil, err
+		}
+		images[image] = program
+	}
+	return images, nil
+}
+
+// repository is the root of the checkout that this file was compiled from.
+func repository() (string, error) {
+	_, file, _, ok := runtime.Caller(0)
+	if !ok {
+		return "", fmt.Errorf("the source's place is unknown: build without -trimpath")
+	}
+	return filepath.Dir(filepath.Dir(filepath.Dir(file))), nil
+}
+
+// Path is a file of the repository.
+func (s *Stage) Path(parts ...string) string {
+	return filepath.Join(append([]string{s.root}, parts...)...)
+}
+
+// Install applies config/default and waits for the controller.
+func (s *Stage) Install(ctx context.Context) error {
+	if _, err := s.Kubectl(ctx, "apply", "-k", s.Path("config", "default")); err != nil {
+		return err
+	}
+	if _, err := s.Kubectl(ctx, "wait", "--for=condition=Established", "--timeout=30s", "crd/trafficgates.podgate.dev"); err != nil {
+		return err
+	}
+	_, err := s.Kubectl(ctx, "-n", SystemNamespace, "rollout", "status", "deployment/podgate", "--timeout=60s")
+	return err
+}
+
+// Apply applies config/samples and waits for the ten pods.
+func (s *Stage) Apply(ctx context.Context) error {
+	if _, err := s.Kubectl(ctx, "apply", "-k", s.Path("config", "samples")); err != nil {
+		return err
+	}
+	_, err := s.Kubectl(ctx, "-n", Namespace, "rollout", "status", "deployment/checkout", "--timeout=90s")
+	return err
+}
+
+// StartLoad begins to call the Service by its cluster address.
+func (s *Stage) StartLoad(ctx context.Context) error {
+	address, err := s.ServiceAddress(ctx)
+	if err != nil {
+		return err
+	}
+	s.Load = load.Start(load.Options{URL: "http://" + address + "/", Rate: Rate, DialContext: s.DialContext})
+	return nil
+}
+
+// Stop ends the load and the cluster.
+func (s *Stage) Stop() error {
+	if s.Load != nil {
+		s.Load.Stop()
+	}
+	return s.Cluster.Stop()
+}
+
+// Interval is how often the sample gate looks.
+const Interval = 5 * time.Second

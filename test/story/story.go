@@ -1,0 +1,107 @@
+package story
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/podgate/podgate/test/stage"
+)
+
+// Scene is one part of the story. Scenes build on those before them.
+type Scene struct {
+	Title string
+	Play  func(context.Context, *Teller) error
+}
+
+// Scenes are the story, in its order.
+var Scenes = []Scene{
+	{"Ten healthy pods, and a gate that watches them", healthy},
+	{"One pod starts to fail 30 % of its requests", oneFails},
+	{"A person overrules it, both ways, with kubectl label", overrule},
+	{"The pod heals, and comes back on trial", heals},
+	{"Six of ten pods fail at once", sixFail},
+	{"Prometheus stops", prometheusStops},
+	{"The gate is deleted", gateDeleted},
+}
+
+// Check is one expectation and what was seen.
+type Check struct {
+	Scene, What, Expected, Seen string
+	OK                          bool
+}
+
+// Teller plays scenes on a stage, tells what happens, and keeps the checks.
+type Teller struct {
+	*stage.Stage
+	// Say gets one line of the story; since is the time since it began.
+	Say func(since time.Duration, line string)
+	// Checks are all expectations so far.
+	Checks []Check
+	// Numbers are the measurements for the summary, by name.
+	Numbers map[string]time.Duration
+
+	began time.Time
+	scene string
+	// sick is the pod that the story is about.
+	sick string
+}
+
+// NewTeller returns a teller whose clock starts now.
+func NewTeller(s *stage.Stage, say func(time.Duration, string)) *Teller {
+	return &Teller{Stage: s, Say: say, Numbers: map[string]time.Duration{}, began: time.Now()}
+}
+
+// Play plays one scene. An error means that the scene could not go on; what it
+// expected and did not see is in the checks.
+func (t *Teller) Play(ctx context.Context, s Scene) error {
+	t.scene = s.Title
+	if err := s.Play(ctx, t); err != nil {
+		t.check("the scene goes on", "yes", err.Error(), false)
+		return fmt.Errorf("%s: %w", s.Title, err)
+	}
+	return nil
+}
+
+func (t *Teller) say(format string, args ...any) {
+	t.Say(time.Since(t.began), fmt.Sprintf(format, args...))
+}
+
+// check keeps an expectation and what was seen of it.
+func (t *Teller) check(what, expected, seen string, ok bool) {
+	t.Checks = append(t.Checks, Check{t.scene, what, expected, seen, ok})
+}
+
+// within checks that something took no longer than a limit.
+func (t *Teller) within(what string, limit, took time.Duration) {
+	t.Numbers[what] = took
+	t.check(what, "< "+limit.String(), took.Round(10*time.Millisecond).String(), took < limit)
+}
+
+// equal checks that two things read the same.
+func (t *Teller) equal(what string, expected, seen any) {
+	e, s := fmt.Sprint(expected), fmt.Sprint(seen)
+	t.check(what, e, s, e == s)
+}
+
+// OK reports whether everything was as expected.
+func (t *Teller) OK() bool {
+	for _, c := range t.Checks {
+		if !c.OK {
+			return false
+		}
+	}
+	return len(t.Checks) > 0
+}
+
+func percent(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
+
+// pause waits without doing anything.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
