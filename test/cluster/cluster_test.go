@@ -119,8 +119,8 @@ func (b *box) replaces(t *testing.T) {
 	time.Sleep(2 * time.Second)
 	v := g.View(began, time.Now())
 	t.Log(v)
-	if v.Failures > 0 || len(v.ByPod) != 4 {
-		t.Errorf("want no failure, and four pods over the time: %s", v)
+	if v.Failures > 0 || len(v.ByPod) < 3 {
+		t.Errorf("want no failure, and the new pod to answer too: %s", v)
 	}
 }
 

@@ -56,7 +56,7 @@ func (a *Agent) node(i int, n wire.Node) *core.Node {
 			Capacity: room, Allocatable: room,
 			Conditions: healthy(meta.Now()),
 			Addresses: []core.NodeAddress{
-				{Type: core.NodeInternalIP, Address: a.addresses.host(n.Name)},
+				{Type: core.NodeInternalIP, Address: a.options.Serve(a.addresses.host(n.Name))},
 				{Type: core.NodeHostName, Address: n.Name},
 			},
 			DaemonEndpoints: core.NodeDaemonEndpoints{KubeletEndpoint: core.DaemonEndpoint{Port: logsPort}},

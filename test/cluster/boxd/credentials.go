@@ -55,7 +55,7 @@ func (b *Box) makeCredentials() error {
 func (b *Box) issueForNodes() error {
 	var hosts []string
 	for i, node := range b.config.Nodes {
-		hosts = append(hosts, node.Name, agent.NodeIP(i))
+		hosts = append(hosts, node.Name, b.served(agent.NodeIP(i)))
 	}
 	return b.pki.issue("node", pkix.Name{CommonName: "nodes"}, hosts...)
 }
