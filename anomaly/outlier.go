@@ -235,10 +235,18 @@ func (o *Sequential) judge(t *tick, samples []Sample) {
 			v.Missing = missing
 		case g.crowded && v.Evidence >= suspect:
 			v.Missing = "too many pods look bad to tell them from their peers"
+		case v.Evidence >= o.bar && v.Recovery >= Recovered:
+			// It got well while it was in traffic; low traffic would take long to say
+			// so by itself.
+			v.Class = Normal
+			o.method.pause(m.slot)
+			o.roster.places[m.slot].outlier = false
 		case v.Evidence >= o.bar:
 			v.Class = Outlier
-			o.roster.places[m.slot].outlier = true
-			o.method.gate(m.slot)
+			if p := &o.roster.places[m.slot]; !p.outlier {
+				p.outlier = true
+				o.method.gate(m.slot)
+			}
 		default:
 			v.Class = Normal
 			o.roster.places[m.slot].outlier = false

@@ -10,26 +10,20 @@ type trial struct {
 	// from is the share it was called an outlier at, NaN when it never was.
 	from     float64
 	evidence float64
-	waited   bool
 }
 
 func newTrial() trial { return trial{from: math.NaN()} }
 
-// begin notes the level of an outlier: the worst since it became one.
-func (r *trial) begin(level float64) {
-	if r.waited || math.IsNaN(r.from) || level > r.from {
-		r.from = level
-	}
-	r.evidence, r.waited = 0, false
-}
+// begin notes the level of a pod that has just become an outlier.
+func (r *trial) begin(level float64) { r.from, r.evidence = level, 0 }
 
 // wait notes that the pod is out of traffic.
-func (r *trial) wait() { r.evidence, r.waited = 0, true }
+func (r *trial) wait() { r.evidence = 0 }
 
 // step adds what x bad events of n say for the peers' share against the level
 // that the pod was called an outlier at.
 func (r *trial) step(limits cusum, x, n, peers, weight float64) {
-	if math.IsNaN(r.from) || !(peers > 0) {
+	if math.IsNaN(r.from) || !(peers > 0) || !(peers < r.from) {
 		return
 	}
 	well, ill := min(max(peers, 1e-6), 1-1e-6), min(max(r.from, 1e-6), 1-1e-6)

@@ -289,15 +289,18 @@ func (v *value) bet(p *valuePod, d int, baseline bool) bool {
 		beyond := mean > edge && !small
 		u := 1.0
 		if beyond {
-			u = known.pvalue(mean, k.before)
+			u = known.pvalue(mean, &k.before)
 			u = max(u, (k.often+prior*u)/(k.known+prior))
 		}
 		if known.total > 0 {
 			k.place(v.limits, u)
 		}
-		v.remember(p, k, known, entry{l: float32(mean), situation: uint8(k.before.situation()), beyond: beyond,
-			skip: !baseline || v.totalOf(p, d) > v.bar/2}, b, d)
-		k.before = known.next(k.before, mean)
+		v.remember(p, k, known, entry{
+			l: float32(mean), last: float32(k.before.last[0]), rise: float32(k.before.rise(mean)),
+			follows: k.before.known > 0, situation: uint8(k.before.situation()), beyond: beyond,
+			skip: !baseline || v.totalOf(p, d) > v.bar/2,
+		}, b, d)
+		known.next(&k.before, mean, 0.85*math.Log(v.cfg.MinRatio))
 	}
 	p.totals[d] = v.totalOf(p, d)
 	return l > edge && !small
