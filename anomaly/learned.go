@@ -37,6 +37,8 @@ const (
 	bins       = 128
 	// prior is how many samples the situation before is worth.
 	prior = 2
+	// sudden is for how many looks a jump is news.
+	sudden = 8
 	// lateness is how late samples are learned.
 	lateness = 30 * time.Minute
 )
@@ -136,7 +138,7 @@ func (l *learned) pvalue(x float64, now *before) float64 {
 	}
 	c := now.situation()
 	u = (l.tails[c][b] + prior*u) / (l.tails[c][0] + prior)
-	if now.jumped == 0 && now.known > 0 {
+	if (now.jumped == 0 || now.jumped > sudden) && now.known > 0 {
 		top := x - l.slope*now.last[0]
 		u = max(u, (l.leftTails[binOf(top)]+1)/(l.leftTails[0]+1))
 	}

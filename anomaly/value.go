@@ -300,7 +300,11 @@ func (v *value) bet(p *valuePod, d int, baseline bool) bool {
 			follows: k.before.known > 0, situation: uint8(k.before.situation()), beyond: beyond,
 			skip: !baseline || v.totalOf(p, d) > v.bar/2,
 		}, b, d)
-		known.next(&k.before, mean, 0.85*math.Log(v.cfg.MinRatio))
+		jump := math.Inf(1)
+		if b == 0 {
+			jump = 0.85 * math.Log(v.cfg.MinRatio)
+		}
+		known.next(&k.before, mean, jump)
 	}
 	p.totals[d] = v.totalOf(p, d)
 	return l > edge && !small
