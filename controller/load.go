@@ -137,20 +137,20 @@ func policyOf(spec v1alpha1.TrafficGateSpec) (decide.Policy, error) {
 		Interval: spec.Interval.Std(), Window: spec.Window.Std(),
 		WarmUp:     spec.Limits.WarmUp.Std(),
 		MinServing: int(spec.Limits.MinServing),
-		MaxGated:   spec.Limits.MaxGated.IntValue(),
 		After:      spec.Recovery.After.Std(), MaxAfter: spec.Recovery.MaxAfter.Std(),
 	}
-	if spec.Limits.MaxGated.Type == intstr.String {
-		p.MaxGatedIsPercent = true
-		n, err := strconv.Atoi(strings.TrimSuffix(spec.Limits.MaxGated.StrVal, "%"))
-		if err != nil {
-			return p, refuse(v1alpha1.ReasonInvalidSpec, "spec.limits.maxGated %q: must be a number of pods such as 2, or a percentage such as \"20%%\"", spec.Limits.MaxGated.StrVal)
-		}
-		p.MaxGated = n
-	}
-	if p.Interval <= 0 || p.Window <= 0 || p.After <= 0 || p.MaxAfter < p.After {
+	limit := spec.Limits.MaxGated
+	if limit == nil || p.Interval <= 0 || p.Window <= 0 || p.After <= 0 || p.MaxAfter < p.After {
 		return p, refuse(v1alpha1.ReasonInvalidSpec, "the spec lacks its defaults (interval %s, window %s, recovery.after %s, recovery.maxAfter %s): apply the CRD of this version, then the TrafficGate again",
 			p.Interval, p.Window, p.After, p.MaxAfter)
+	}
+	p.MaxGated, p.MaxGatedIsPercent = limit.IntValue(), limit.Type == intstr.String
+	if p.MaxGatedIsPercent {
+		n, err := strconv.Atoi(strings.TrimSuffix(limit.StrVal, "%"))
+		if err != nil {
+			return p, refuse(v1alpha1.ReasonInvalidSpec, "spec.limits.maxGated %q: must be a number of pods such as 2, or a percentage such as \"20%%\"", limit.StrVal)
+		}
+		p.MaxGated = n
 	}
 	return p, nil
 }

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
@@ -18,7 +19,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -32,11 +32,13 @@ type Options struct {
 	Source Source
 	// Concurrency is how many gates are looked after at once; at least 1.
 	Concurrency int
+	// Metrics is where the controller's metrics are registered.
+	Metrics prometheus.Registerer
 }
 
 // SetupWithManager adds the reconciler of TrafficGates to a manager.
 func SetupWithManager(mgr ctrl.Manager, o Options) error {
-	m, err := newMetrics(ctrlmetrics.Registry)
+	m, err := newMetrics(o.Metrics)
 	if err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}

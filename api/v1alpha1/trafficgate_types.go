@@ -58,7 +58,7 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="self.serviceRef == oldSelf.serviceRef",message="serviceRef cannot be changed: delete this TrafficGate (its pods come back) and create another one"
 // +kubebuilder:validation:XValidation:rule="self.trafficLabel == oldSelf.trafficLabel",message="trafficLabel cannot be changed: delete this TrafficGate (its pods come back) and create another one"
-// +kubebuilder:validation:XValidation:rule="!has(self.recovery) || !has(self.recovery.after) || duration(self.recovery.after) >= duration(self.window)",message="recovery.after must be at least window: a pod that comes back earlier would be judged by what it did before it was gated"
+// +kubebuilder:validation:XValidation:rule="!has(self.window) || !has(self.recovery) || !has(self.recovery.after) || duration(self.recovery.after) >= duration(self.window)",message="recovery.after must be at least window: a pod that comes back earlier would be judged by what it did before it was gated"
 type TrafficGateSpec struct {
 	// serviceRef names the Service, in the gate's own namespace, whose pods are
 	// watched. Its selector must contain the traffic label with the value "yes"
@@ -142,7 +142,7 @@ type Limits struct {
 	// +kubebuilder:default="2m"
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+(\\\\.[0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be a duration from 0s to 24h, such as 30s or 1h30m"
 	// +optional
-	WarmUp Duration `json:"warmUp,omitzero"`
+	WarmUp *Duration `json:"warmUp,omitempty"`
 
 	// maxGated is how many pods may be out at once: a number, or a percentage of
 	// all pods of the fleet, gated ones included. A percentage is rounded down but
@@ -154,7 +154,7 @@ type Limits struct {
 	// +kubebuilder:validation:MaxLength=11
 	// +kubebuilder:validation:XValidation:rule="type(self) == int ? int(self) >= 0 : string(self).matches('^(100|[1-9]?[0-9])%$')",message="must be a number of pods such as 2, or a percentage such as \"20%\""
 	// +optional
-	MaxGated intstr.IntOrString `json:"maxGated,omitzero"`
+	MaxGated *intstr.IntOrString `json:"maxGated,omitempty"`
 
 	// minServing is how many pods must stay in traffic after any gating.
 	// +kubebuilder:default=2
@@ -165,7 +165,7 @@ type Limits struct {
 
 // Recovery says when a gated pod comes back.
 //
-// +kubebuilder:validation:XValidation:rule="duration(self.maxAfter) >= duration(self.after)",message="maxAfter must be at least after"
+// +kubebuilder:validation:XValidation:rule="!has(self.after) || !has(self.maxAfter) || duration(self.maxAfter) >= duration(self.after)",message="maxAfter must be at least after"
 type Recovery struct {
 	// after is how long a pod stays out the first time. It doubles with each
 	// relapse, up to maxAfter. At least window.

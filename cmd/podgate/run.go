@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/podgate/podgate/api/v1alpha1"
@@ -38,7 +39,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	if err := controller.SetupWithManager(mgr, controller.Options{Source: prometheus, Concurrency: o.concurrency}); err != nil {
+	if err := controller.SetupWithManager(mgr, controller.Options{Source: prometheus, Concurrency: o.concurrency, Metrics: metrics.Registry}); err != nil {
 		return err
 	}
 	return mgr.Start(ctx)

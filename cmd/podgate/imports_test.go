@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/podgate/podgate/"
+
+// mayImport is the direction of imports: each package of the product may import
+// the packages named here and those outside that its rule allows. A package
+// that is missing here is refused, so that its place is thought about.
+var mayImport = map[string]struct {
+	ours    []string
+	outside func(pkg string) bool
+}{
+	"api/v1alpha1":      {nil, oneOf("k8s.io/apimachinery/")},
+	"anomaly":           {nil, oneOf("gonum.org/v1/gonum/")},
+	"controller/decide": {[]string{"anomaly", "api/v1alpha1"}, oneOf()},
+	"controller/source": {nil, oneOf("github.com/prometheus/")},
+	"controller":        {[]string{"anomaly", "api/v1alpha1", "controller/decide", "controller/source"}, anything},
+	"cmd/podgate":       {[]string{"api/v1alpha1", "controller", "controller/source"}, anything},
+}
+
+func oneOf(prefixes ...string) func(string) bool {
+	return func(pkg string) bool {
+		for _, p := range prefixes {
+			if strings.HasPrefix(pkg, p) {
+				return true
+			}
+		}
+		return !strings.Contains(strings.SplitN(pkg, "/", 2)[0], ".") // the standard library
+	}
+}
+
+func anything(string) bool { return true }
+
+// TestImportsPointOneWay holds cmd → controller → decide → anomaly, and that
+// statistics and decisions know of no client, clock or logger.
+func TestImportsPointOneWay(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}: {{join .Imports " "}}`, module+"...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	seen := 0
+	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); seen++ {
+		pkg, imports, _ := strings.Cut(lines.Text(), ": ")
+		pkg = strings.TrimPrefix(pkg, module)
+		rule, known := mayImport[pkg]
+		if !known {
+			t.Errorf("package %s has no rule: say in mayImport what it may import", pkg)
+			continue
+		}
+		for _, imported := range strings.Fields(imports) {
+			if ours, ok := strings.CutPrefix(imported, module); ok {
+				if !slices.Contains(rule.ours, ours) {
+					t.Errorf("%s may not import %s", pkg, ours)
+				}
+			} else if !rule.outside(imported) {
+				t.Errorf("%s may not import %s", pkg, imported)
+			}
+		}
+	}
+	if seen < len(mayImport) {
+		t.Errorf("go list names %d packages where %d are known", seen, len(mayImport))
+	}
+}
+
+// TestDecisionsKnowNoClock: deciding takes the time as an argument.
+func TestDecisionsKnowNoClock(t *testing.T) {
+	for _, dir := range []string{"../../anomaly", "../../controller/decide"} {
+		out, err := exec.Command("grep", "-rnE", `time\.(Now|Since|Until|After|Sleep|NewTimer|Tick)\(|rand\.(Int|Float)`, "--include=*.go", "--exclude=*_test.go", dir).CombinedOutput()
+		if err == nil || len(bytes.TrimSpace(out)) > 0 {
+			t.Errorf("a clock or chance in pure code:\n%s", out)
+		}
+	}
+}

@@ -1,0 +1,250 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/podgate/podgate/api/v1alpha1"
+	"github.com/podgate/podgate/controller"
+	"github.com/podgate/podgate/controller/source"
+	"github.com/podgate/podgate/test/stage"
+)
+
+const crashNamespace = "crash"
+
+// killedAtEveryWrite goes through the life of a gate again and again: made, a
+// pod gated, deleted. Each time the controller dies at another write, just
+// before it reaches the API server or just after, and another takes over. In the
+// end nobody may be stranded, and never may more pods be out than allowed.
+//
+// The controller is the product's, in this process, with the rights of its
+// service account; only its answers from Prometheus are made up, so that a
+// round takes a second.
+func (c *cases) killedAtEveryWrite(t *testing.T) {
+	c.kubectl(t, "-n", stage.SystemNamespace, "scale", "deployment/podgate", "--replicas=0")
+	eventually(t, func() error {
+		if n := len(c.controllerPods(t)); n > 0 {
+			return fmt.Errorf("%d controllers left", n)
+		}
+		return nil
+	})
+	c.kubectl(t, "apply", "-f", "testdata/crash.yaml")
+	c.kubectl(t, "-n", crashNamespace, "rollout", "status", "deployment/app", "--timeout=60s")
+	life := &life{cases: c}
+	writes := life.play(t, noCrash)
+	if writes < 5 {
+		t.Fatalf("a life without a crash has %d writes: the test does not see them", writes)
+	}
+	crashes := 0
+	for n := 1; n <= writes; n++ {
+		for _, after := range []bool{false, true} {
+			t.Run(fmt.Sprintf("write %d, after=%t", n, after), func(t *testing.T) {
+				life.play(t, crash{at: n, after: after})
+				crashes++
+			})
+		}
+	}
+	t.Logf("%d writes in a life, %d crashes survived", writes, crashes)
+}
+
+// crash is where the first controller of a life dies.
+type crash struct {
+	at    int
+	after bool
+}
+
+var noCrash = crash{at: 1 << 30}
+
+// life is one gate's life, with as many controllers as it takes.
+type life struct {
+	*cases
+}
+
+// play lives one life and returns how many writes its first controller did.
+func (l *life) play(t *testing.T, c crash) int {
+	t.Helper()
+	gate := &v1alpha1.TrafficGate{ObjectMeta: metav1.ObjectMeta{Namespace: crashNamespace, Name: "app"}, Spec: v1alpha1.TrafficGateSpec{
+		ServiceRef: v1alpha1.ServiceReference{Name: "app"}, Mode: v1alpha1.ModeEnforce,
+		Interval: v1alpha1.DurationOf(5 * time.Second), Window: v1alpha1.DurationOf(5 * time.Second),
+		Recovery: v1alpha1.Recovery{After: v1alpha1.DurationOf(time.Hour), MaxAfter: v1alpha1.DurationOf(2 * time.Hour)},
+		Limits:   v1alpha1.Limits{WarmUp: new(v1alpha1.DurationOf(0))},
+		Signals: []v1alpha1.Signal{{Name: "errors", Value: new("made up"),
+			Threshold: &v1alpha1.Threshold{Above: new(v1alpha1.Decimal("0.5"))}}},
+	}}
+	if err := l.Client.Create(t.Context(), gate); err != nil {
+		t.Fatal(err)
+	}
+	first := l.start(t, c)
+	second := l.afterCrash(t, first, func() error { return l.outIs(t, 1) })
+	if err := l.Client.Delete(t.Context(), gate); err != nil {
+		t.Fatal(err)
+	}
+	gone := func() error {
+		err := l.Client.Get(t.Context(), client.ObjectKeyFromObject(gate), &v1alpha1.TrafficGate{})
+		if err == nil {
+			return errors.New("the gate is still there")
+		}
+		if !apierrors.IsNotFound(err) {
+			return err
+		}
+		return l.outIs(t, 0)
+	}
+	third := l.afterCrash(t, second, gone)
+	third.stop()
+	return first.writes()
+}
+
+// afterCrash waits for something, and starts another controller if the one that
+// runs dies meanwhile.
+func (l *life) afterCrash(t *testing.T, running *incarnation, reached func() error) *incarnation {
+	t.Helper()
+	eventually(t, func() error {
+		if running.dead() && running.crash != noCrash {
+			running.stop()
+			running = l.start(t, noCrash)
+		}
+		return reached()
+	})
+	return running
+}
+
+// outIs checks how many pods are out of traffic, and that it is never more than
+// one of the three.
+func (l *life) outIs(t *testing.T, want int) error {
+	t.Helper()
+	var pods corev1.PodList
+	if err := l.Client.List(t.Context(), &pods, client.InNamespace(crashNamespace)); err != nil {
+		return err
+	}
+	out := 0
+	for _, p := range pods.Items {
+		if p.Labels[v1alpha1.LabelTraffic] != v1alpha1.TrafficYes {
+			out++
+		}
+		if _, noted := p.Annotations[v1alpha1.AnnotationGate]; noted && want == 0 {
+			return fmt.Errorf("%s still carries notes", p.Name)
+		}
+	}
+	if out > 1 {
+		t.Fatalf("%d of %d pods are out", out, len(pods.Items))
+	}
+	if out != want {
+		return fmt.Errorf("%d pods are out, not %d", out, want)
+	}
+	return nil
+}
+
+// incarnation is one controller process, as far as the API server can tell.
+type incarnation struct {
+	crash  crash
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	mu    sync.Mutex
+	count int
+	died  bool
+}
+
+var errKilled = errors.New("this controller is dead")
+
+// write counts a write and lets it through, unless the controller dies at it.
+func (i *incarnation) write(do func() error) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.died {
+		return errKilled
+	}
+	i.count++
+	if i.count == i.crash.at {
+		i.died = true
+		if i.crash.after {
+			_ = do()
+		}
+		return errKilled
+	}
+	return do()
+}
+
+func (i *incarnation) dead() bool  { i.mu.Lock(); defer i.mu.Unlock(); return i.died }
+func (i *incarnation) writes() int { i.mu.Lock(); defer i.mu.Unlock(); return i.count }
+func (i *incarnation) stop()       { i.cancel(); <-i.done }
+
+// start starts a controller that dies at its appointed write.
+func (l *life) start(t *testing.T, c crash) *incarnation {
+	t.Helper()
+	i := &incarnation{crash: c, done: make(chan struct{})}
+	scheme := runtime.NewScheme()
+	must(t, clientgoscheme.AddToScheme(scheme))
+	must(t, v1alpha1.AddToScheme(scheme))
+	rights := l.RESTConfig()
+	rights.Impersonate.UserName = "system:serviceaccount:" + stage.SystemNamespace + ":podgate"
+	mgr, err := ctrl.NewManager(rights, ctrl.Options{
+		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
+		Cache:      cache.Options{DefaultNamespaces: map[string]cache.Config{crashNamespace: {}}},
+		Controller: config.Controller{SkipNameValidation: new(true)},
+		NewClient:  i.client,
+	})
+	must(t, err)
+	must(t, controller.SetupWithManager(mgr, controller.Options{Source: firstPodIsBad{l.Client}, Metrics: prometheus.NewRegistry()}))
+	ctx, cancel := context.WithCancel(t.Context())
+	i.cancel = cancel
+	go func() {
+		defer close(i.done)
+		_ = mgr.Start(ctx)
+	}()
+	return i
+}
+
+// client is a client whose every write goes through i.write.
+func (i *incarnation) client(c *rest.Config, o client.Options) (client.Client, error) {
+	real, err := client.NewWithWatch(c, o)
+	if err != nil {
+		return nil, err
+	}
+	return interceptor.NewClient(real, interceptor.Funcs{
+		Patch: func(ctx context.Context, w client.WithWatch, obj client.Object, p client.Patch, opts ...client.PatchOption) error {
+			return i.write(func() error { return w.Patch(ctx, obj, p, opts...) })
+		},
+		SubResourceApply: func(ctx context.Context, w client.Client, sub string, a runtime.ApplyConfiguration, opts ...client.SubResourceApplyOption) error {
+			return i.write(func() error { return w.SubResource(sub).Apply(ctx, a, opts...) })
+		},
+	}), nil
+}
+
+// firstPodIsBad answers that one pod, always the same, is beyond the limit.
+type firstPodIsBad struct{ client client.Client }
+
+func (s firstPodIsBad) Ask(ctx context.Context, questions []source.Question, _ time.Time) []source.Answer {
+	var pods corev1.PodList
+	if err := s.client.List(ctx, &pods, client.InNamespace(crashNamespace)); err != nil {
+		return []source.Answer{{Err: err}}
+	}
+	answer := source.Answer{ByPod: map[string]source.Sample{}}
+	first := ""
+	for _, p := range pods.Items {
+		answer.ByPod[p.Name] = source.Sample{}
+		if first == "" || p.Name < first {
+			first = p.Name
+		}
+	}
+	answer.ByPod[first] = source.Sample{Value: 1}
+	return []source.Answer{answer}
+}
