@@ -9,7 +9,7 @@ package anomaly
 // memory is how much of the recovered count is kept; the rest is an even share
 // of the window, so that errors (Prometheus extrapolates to the window's edges)
 // die out.
-const memory = 0.85
+const memory = 0.95
 
 // maxOverlap is the most ticks a window is taken to span.
 const maxOverlap = 24

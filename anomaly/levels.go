@@ -75,7 +75,7 @@ var alternativeStretch = sums{1.15, 1.6, 3.5}
 
 // guaranteeTime places the null on the way to the floor, in log time; see
 // relative.
-const guaranteeTime = 0.7
+const guaranteeTime = 0.85
 
 // stretch computes the growth of the share beyond bound b in direction d.
 func (h *histogram) stretch(c *curve, b, share float64, d int) stretches {

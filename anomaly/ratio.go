@@ -10,9 +10,9 @@ const (
 	recent = 5 * time.Minute
 	// longRun is the half-life of the fleet's own past.
 	longRun = 2 * time.Hour
-	// guarantee places the null hypothesis between no difference (0) and the
-	// user's floor (1) on the scale of differences; see alternatives.
-	guarantee = 0.4
+	// guaranteeShare and guaranteeRatio place the null hypotheses between no
+	// difference (0) and the user's floor (1); see relative.
+	guaranteeShare, guaranteeRatio = 0.2, 0.5
 )
 
 // sums are the e-CUSUMs of a small, a medium and a large effect.

@@ -17,7 +17,7 @@ import "math"
 // risk ρ, a bad event falls on this pod with probability ρn/(ρn + N).
 func (r *ratio) relative(x, X, n, N, margin float64) (out sums) {
 	floor := max(r.cfg.MinRatio, min(10, math.Exp(3*margin)))
-	null := max(math.Pow(r.cfg.MinRatio, guarantee), min(10, math.Exp(2*margin)))
+	null := max(math.Pow(r.cfg.MinRatio, guaranteeRatio), min(10, math.Exp(2*margin)))
 	null = min(null, floor)
 	nearest := floor * floor / null
 	for i, m := range [...]float64{2, 5, 20} {
@@ -29,7 +29,7 @@ func (r *ratio) relative(x, X, n, N, margin float64) (out sums) {
 // relativeLow is the same for a pod with too few events.
 func (r *ratio) relativeLow(x, X, n, N, margin float64) (out sums) {
 	floor := 1 / max(r.cfg.MinRatio, min(10, math.Exp(3*margin)))
-	null := 1 / max(math.Pow(r.cfg.MinRatio, guarantee), min(10, math.Exp(2*margin)))
+	null := 1 / max(math.Pow(r.cfg.MinRatio, guaranteeRatio), min(10, math.Exp(2*margin)))
 	null = max(null, floor)
 	nearest := floor * floor / null
 	for i, m := range [...]float64{2, 5, 20} {
@@ -51,7 +51,7 @@ func conditional(x, X, n, N, r0, r1 float64) float64 {
 // matters.
 func (r *ratio) absolute(x, n, peers float64) (out sums) {
 	floor := min(peers+r.cfg.MinDifference, 0.985)
-	null := min(peers+guarantee*r.cfg.MinDifference, floor)
+	null := min(peers+guaranteeShare*r.cfg.MinDifference, floor)
 	nearest := floor * floor / null
 	for i, m := range [...]float64{2, 5, 20} {
 		p1 := min(m*null, null+(1-null)/float64(6-2*i+i/2)+0.2*null)
@@ -67,7 +67,7 @@ func (r *ratio) absoluteLow(x, n, peers float64) (out sums) {
 	if floor <= 0 || !(peers > 0) {
 		return sums{-r.limits.ceiling, -r.limits.ceiling, -r.limits.ceiling}
 	}
-	null := peers - guarantee*r.cfg.MinDifference
+	null := peers - guaranteeShare*r.cfg.MinDifference
 	nearest := floor * floor / null
 	for i, m := range [...]float64{2, 5, 20} {
 		out[i] = bernoulli(x, n, null, min(null/m, nearest))

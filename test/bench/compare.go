@@ -26,19 +26,22 @@ type row struct {
 
 // compare plays every method on every stream.
 func compare(o options) []row {
-	var scenarios []stream.Scenario
-	for _, s := range stream.Scenarios() {
-		if strings.Contains(s.Name, o.match) {
-			scenarios = append(scenarios, s)
-		}
-	}
 	var entries []rival.Entry
 	for _, e := range rival.All(o.tick) {
 		if strings.Contains(e.Name, o.methods) {
 			entries = append(entries, e)
 		}
 	}
-	return play(o, scenarios, entries)
+	return play(o, scenarios(o), entries)
+}
+
+func scenarios(o options) (out []stream.Scenario) {
+	for _, s := range stream.Scenarios() {
+		if strings.Contains(s.Name, o.match) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 func play(o options, scenarios []stream.Scenario, entries []rival.Entry) []row {

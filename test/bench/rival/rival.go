@@ -85,11 +85,27 @@ func All(ours time.Duration) []Entry {
 
 // Podgate is the detector under test, at a tick, without some of its parts.
 func Podgate(name string, every time.Duration, without anomaly.Part) Entry {
+	return podgate(name, every, without, 30)
+}
+
+// Budget is the detector under test with another budget of false alarms.
+func Budget(name string, every time.Duration, podDays float64) Entry {
+	return podgate(name, every, 0, podDays)
+}
+
+// Tuned is the best simple rule at another tick.
+func Tuned(name string, every time.Duration) Entry {
+	return Entry{Name: name, Every: every, New: func(*stream.Run) Method {
+		return &RobustZ{Z: 5, Ratio: 1.75, Last: int(3 * time.Minute / every)}
+	}}
+}
+
+func podgate(name string, every time.Duration, without anomaly.Part, podDays float64) Entry {
 	return Entry{Name: name, Every: every, Ours: true, New: func(r *stream.Run) Method {
 		difference, ratio := floors(r.Scenario.Kind)
 		d, err := anomaly.NewOutlier(anomaly.Config{
 			Kind: r.Scenario.Kind, MinDifference: difference, MinRatio: ratio,
-			Interval: every, Window: time.Minute, Without: without,
+			Interval: every, Window: time.Minute, PodDays: podDays, Without: without,
 		})
 		if err != nil {
 			panic(err)

@@ -165,8 +165,8 @@ func fillLatency(rnd source, s Scenario, p *Pod, f *fleet, i int, bad fault, ste
 	b := len(Bounds)
 	p.Buckets = make([]float64, (steps+1)*b)
 	own := math.Exp(rnd.normal(s.Uneven) - s.Uneven*s.Uneven/2)
-	noise, slow := rnd.walk(0.97, 0.15), rnd.walk(0.99, 0.05)
-	factor := math.Exp(rnd.normal(0.05))
+	noise, slow := rnd.walk(0.97, 0.15), rnd.walk(0.99, 0.03)
+	factor := math.Exp(rnd.normal(0.03))
 	if len(s.Types) > 0 {
 		factor *= s.Types[i%len(s.Types)]
 	}
