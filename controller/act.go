@@ -124,7 +124,7 @@ func (r *Reconciler) releaseOrphans(ctx context.Context, key types.NamespacedNam
 	}
 	gone.Namespace, gone.Name = key.Namespace, key.Name
 	w := &world{objects: map[string]*corev1.Pod{}}
-	if err := r.loadStrays(ctx, r.Client, gone, w); err != nil {
+	if err := r.loadStrays(ctx, r.cached(), gone, w); err != nil {
 		return err
 	}
 	done, err := r.act(ctx, "", w, decide.Decide(decide.Input{Gate: key.Name, Strays: w.strays}).Decisions)

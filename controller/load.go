@@ -31,25 +31,35 @@ type world struct {
 	unenrolled string
 }
 
-// load reads the world through reader: the cache for an ordinary pass, the API
-// server itself where a stale answer could hurt. It writes nothing.
-func (r *Reconciler) load(ctx context.Context, reader client.Reader, gate *v1alpha1.TrafficGate) (*world, error) {
+// view is where the world is read from: the cache for an ordinary pass, the API
+// server itself where a stale answer could hurt.
+type view struct {
+	client.Reader
+	// indexed says that the reader knows the notedIndex.
+	indexed bool
+}
+
+func (r *Reconciler) cached() view { return view{r.Client, true} }
+func (r *Reconciler) live() view   { return view{r.Live, false} }
+
+// load reads the world, and writes nothing.
+func (r *Reconciler) load(ctx context.Context, from view, gate *v1alpha1.TrafficGate) (*world, error) {
 	w := &world{objects: map[string]*corev1.Pod{}}
 	policy, err := policyOf(gate.Spec)
 	if err == nil {
 		w.policy = policy
-		err = r.loadFleet(ctx, reader, gate, w)
+		err = r.loadFleet(ctx, from, gate, w)
 	}
 	if err != nil && !errors.As(err, &w.refused) {
 		return nil, err
 	}
-	return w, r.loadStrays(ctx, reader, gate, w)
+	return w, r.loadStrays(ctx, from, gate, w)
 }
 
-func (r *Reconciler) loadFleet(ctx context.Context, reader client.Reader, gate *v1alpha1.TrafficGate, w *world) error {
+func (r *Reconciler) loadFleet(ctx context.Context, from view, gate *v1alpha1.TrafficGate, w *world) error {
 	key := gate.Spec.TrafficLabel
 	var svc corev1.Service
-	err := reader.Get(ctx, types.NamespacedName{Namespace: gate.Namespace, Name: gate.Spec.ServiceRef.Name}, &svc)
+	err := from.Get(ctx, types.NamespacedName{Namespace: gate.Namespace, Name: gate.Spec.ServiceRef.Name}, &svc)
 	if apierrors.IsNotFound(err) {
 		return refuse(v1alpha1.ReasonServiceNotFound,
 			"there is no Service %s in namespace %s: create it, or correct serviceRef", gate.Spec.ServiceRef.Name, gate.Namespace)
@@ -61,7 +71,7 @@ func (r *Reconciler) loadFleet(ctx context.Context, reader client.Reader, gate *
 		return err
 	}
 	w.unenrolled = notEnrolled(&svc, key)
-	fleet, err := r.listFleet(ctx, reader, gate.Namespace, bareSelector(&svc, key))
+	fleet, err := r.listFleet(ctx, from, gate.Namespace, bareSelector(&svc, key))
 	if err != nil {
 		return err
 	}
@@ -75,9 +85,9 @@ func (r *Reconciler) loadFleet(ctx context.Context, reader client.Reader, gate *
 	return r.checkWorkloads(ctx, gate, fleet)
 }
 
-func (r *Reconciler) listFleet(ctx context.Context, reader client.Reader, namespace string, selector labels.Set) ([]*corev1.Pod, error) {
+func (r *Reconciler) listFleet(ctx context.Context, from view, namespace string, selector labels.Set) ([]*corev1.Pod, error) {
 	var list corev1.PodList
-	err := reader.List(ctx, &list, client.InNamespace(namespace), client.MatchingLabels(selector))
+	err := from.List(ctx, &list, client.InNamespace(namespace), client.MatchingLabels(selector))
 	if err != nil {
 		return nil, err
 	}
@@ -92,13 +102,13 @@ func (r *Reconciler) listFleet(ctx context.Context, reader client.Reader, namesp
 
 // loadStrays finds pods that carry this gate's notes and are not of its fleet:
 // the Service or its selector changed, or the pod's labels did.
-func (r *Reconciler) loadStrays(ctx context.Context, reader client.Reader, gate client.Object, w *world) error {
+func (r *Reconciler) loadStrays(ctx context.Context, from view, gate client.Object, w *world) error {
 	var list corev1.PodList
 	options := []client.ListOption{client.InNamespace(gate.GetNamespace())}
-	if reader == r.Client {
+	if from.indexed {
 		options = append(options, client.MatchingFields{notedIndex: gate.GetName()})
 	}
-	if err := reader.List(ctx, &list, options...); err != nil {
+	if err := from.List(ctx, &list, options...); err != nil {
 		return err
 	}
 	for i := range list.Items {

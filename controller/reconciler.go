@@ -63,7 +63,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 
 // pass is the five parts in their order. It returns when the next is due.
 func (r *Reconciler) pass(ctx context.Context, gate *v1alpha1.TrafficGate) (time.Duration, error) {
-	w, err := r.load(ctx, r.Client, gate)
+	w, err := r.load(ctx, r.cached(), gate)
 	if err != nil {
 		return 0, err
 	}
@@ -165,7 +165,7 @@ func gates(plan decide.Plan) bool {
 // the limits are only as good as the count they are held against, and a cache
 // may be behind our own last write.
 func (r *Reconciler) confirm(ctx context.Context, gate *v1alpha1.TrafficGate, state *gateState, o *outcome) error {
-	w, err := r.load(ctx, r.Live, gate)
+	w, err := r.load(ctx, r.live(), gate)
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func (r *Reconciler) finish(ctx context.Context, gate *v1alpha1.TrafficGate) err
 	if !controllerutil.ContainsFinalizer(gate, v1alpha1.Finalizer) {
 		return nil
 	}
-	w, err := r.load(ctx, r.Live, gate)
+	w, err := r.load(ctx, r.live(), gate)
 	if err != nil {
 		return err
 	}

@@ -115,7 +115,12 @@ func worthWriting(before, after v1alpha1.TrafficGateStatus, now time.Time) bool 
 
 func essence(s v1alpha1.TrafficGateStatus) v1alpha1.TrafficGateStatus {
 	s = *s.DeepCopy()
-	s.LastEvaluation = nil
+	if e := s.LastEvaluation; e != nil {
+		e.Time, e.Decision = metav1.Time{}, ""
+		for i := range e.Signals {
+			e.Signals[i].Level = ""
+		}
+	}
 	for i := range s.Conditions {
 		s.Conditions[i].LastTransitionTime = metav1.Time{}
 		if s.Conditions[i].Type == v1alpha1.ConditionCommonCause || s.Conditions[i].Reason == v1alpha1.ReasonCommonCause {
