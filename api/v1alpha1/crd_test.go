@@ -293,6 +293,24 @@ func TestImmutable(t *testing.T) {
 	}
 }
 
+// TestSamplesAreAccepted: what people copy from must be right, to the letter.
+func TestSamplesAreAccepted(t *testing.T) {
+	c := loadCRD(t)
+	for _, name := range []string{"gate.yaml", "production.yaml"} {
+		text, err := os.ReadFile("../../config/samples/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		obj := parse(t, string(text))
+		if errs := c.admit(obj, nil); len(errs) > 0 {
+			t.Errorf("%s: %v", name, errs)
+		}
+		if unknown := pruning.PruneWithOptions(parse(t, string(text)), c.schema, true, structural.UnknownFieldPathOptions{TrackUnknownFieldPaths: true}); len(unknown) > 0 {
+			t.Errorf("%s has unknown fields: %v", name, unknown)
+		}
+	}
+}
+
 // TestGoZeroValuesTakeDefaults holds that a gate made in Go, with fields left
 // out, is sent without them, so that the API server fills in its defaults.
 func TestGoZeroValuesTakeDefaults(t *testing.T) {
