@@ -127,7 +127,7 @@ func (h *histogram) read(slot int, s *Sample) string {
 	copy(h.of(h.window, slot), s.Counts)
 	p.n = s.Counts[len(s.Counts)-1]
 	if p.n == 0 {
-		return "no events"
+		return noEvents
 	}
 	return ""
 }
@@ -226,7 +226,7 @@ func (h *histogram) step(t *tick) Fleet {
 		}
 		p, moved := &h.pods[m.slot], false
 		for d := range p.sides {
-			if h.cfg.Direction == High && d == 1 || h.cfg.Direction == Low && d == 0 {
+			if !h.cfg.looks(d) {
 				continue
 			}
 			h.gather(m, p, d)

@@ -20,6 +20,8 @@ type learned struct {
 	// tails has the sums of counts from each bin on.
 	tails [situations][bins]float64
 	total float64
+	// time is for how long samples have come in.
+	time time.Duration
 	// slope is what is usually left of a deviation after one sample, from the sums
 	// of its regression; left has the distribution of what comes on top, and rises
 	// that of the rise over four samples.
@@ -39,6 +41,9 @@ const (
 	prior = 2
 	// sudden is for how many looks a jump is news.
 	sudden = 8
+	// persistence is the chance that a high one lasts, for gauges of which not one
+	// was ever high.
+	persistence = 0.05
 	// lateness is how late samples are learned.
 	lateness = 30 * time.Minute
 )
@@ -108,7 +113,7 @@ func (l *learned) next(b *before, x, floor float64) {
 		b.jumped = 0
 	case b.jumped > 0:
 		b.jumped = min(b.jumped+1, 1000)
-	case rise >= floor && l.riseTails[binOf(rise)] <= 0.01*l.riseTails[0]:
+	case rise >= floor && l.riseTails[binOf(rise)] <= 0.003*l.riseTails[0]:
 		b.jumped = 1
 	}
 	copy(b.last[1:], b.last[:3])
@@ -122,10 +127,7 @@ func (l *learned) next(b *before, x, floor float64) {
 // height below.
 func (l *learned) pvalue(x float64, now *before) float64 {
 	b := binOf(x)
-	if now.height == 0 {
-		return (l.tails[0][b] + 1) / (l.tails[0][0] + 1)
-	}
-	u, lasts := 1.0, 1.0
+	u, lasts := (l.tails[0][b]+1)/(l.tails[0][0]+1), persistence
 	for h := range now.height {
 		var beyond, stay, all float64
 		for c := 1 + h*lengths; c <= (h+1)*lengths; c++ {
@@ -136,8 +138,9 @@ func (l *learned) pvalue(x float64, now *before) float64 {
 		u = (beyond + prior*lasts) / (all + prior)
 		lasts = (stay + prior*lasts) / (all + prior)
 	}
-	c := now.situation()
-	u = (l.tails[c][b] + prior*u) / (l.tails[c][0] + prior)
+	if c := now.situation(); c > 0 {
+		u = (l.tails[c][b] + prior*u) / (l.tails[c][0] + prior)
+	}
 	if (now.jumped == 0 || now.jumped > sudden) && now.known > 0 {
 		top := x - l.slope*now.last[0]
 		u = max(u, (l.leftTails[binOf(top)]+1)/(l.leftTails[0]+1))
@@ -164,6 +167,9 @@ func (l *learned) add(e entry) {
 // age forgets a little and sums up what was learned since the last tick.
 func (l *learned) age(elapsed time.Duration) {
 	keep := decay(elapsed, 12*time.Hour)
+	if l.total > 0 {
+		l.time += elapsed
+	}
 	l.total = 0
 	var all [bins]float64
 	for c := range l.counts {
@@ -238,7 +244,7 @@ func (q *queue) push(e entry, length int) (old entry, ok bool) {
 func (v *value) remember(p *valuePod, k *track, known *learned, e entry, b, d int) {
 	length := int(lateness/v.cfg.Interval) / blocks[b]
 	old, ok := k.queue.push(e, min(max(length, 2), 720))
-	if !ok || old.skip || v.totalOf(p, d) > v.bar/2 {
+	if !ok || old.skip || p.totals[d] > v.bar/2 {
 		return
 	}
 	known.add(old)

@@ -104,6 +104,9 @@ func (h *histogram) stretch(c *curve, b, share float64, d int) stretches {
 	return s
 }
 
+// nowhere is no bound at all.
+var nowhere = [tails]int{-1, -1, -1, -1}
+
 // choose picks the bounds where the share beyond is nearest to each aim. The
 // choice is the last minutes', without this tick, so that it cannot follow the
 // data that it is used on.
@@ -153,6 +156,10 @@ func (h *histogram) pool(t *tick) {
 		}
 		g.curve.set(h.bounds, g.recent)
 		for d := range g.chosen {
+			if !h.cfg.looks(d) {
+				g.chosen[d] = nowhere
+				continue
+			}
 			g.chosen[d] = choose(h.bounds, g.recent, d)
 			for l, i := range g.chosen[d] {
 				if i >= 0 {
@@ -165,11 +172,12 @@ func (h *histogram) pool(t *tick) {
 	}
 }
 
-// typical is the median of the baseline pods' own shares beyond a bound.
+// typical is the median of the pods' own shares beyond a bound, suspects
+// included: without them, the rest may be a minority.
 func (h *histogram) typical(t *tick, g, i, d int) float64 {
 	t.floats = t.floats[:0]
 	for k := range t.members {
-		if m := &t.members[k]; m.inGroup(g) {
+		if m := &t.members[k]; g == 0 || m.group == g {
 			if share, n := beyond(h.of(h.recent, m.slot), i, d); n > 0 {
 				t.floats = append(t.floats, share)
 			}
@@ -248,12 +256,9 @@ func (st *stretches) increments(x, n, f float64) (out sums) {
 	floor := min(max(st.floor*f, null), 0.975)
 	nearest := floor * floor / null
 	for i, w := range st.worse {
-		p1 := min(max(w*f, nearest), 0.5+floor/2, 0.99)
-		if p1 > null {
-			out[i] = bernoulli(x, n, null, p1)
-		}
+		out[i] = max(min(max(w*f, nearest), 0.5+floor/2, 0.99), null)
 	}
-	return out
+	return bernoullis(x, n, null, out)
 }
 
 // gatherPast is the history guard: evidence against the fleet's own long-run

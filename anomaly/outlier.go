@@ -61,6 +61,11 @@ type Config struct {
 
 func (c Config) has(p Part) bool { return c.Without&p == 0 }
 
+// looks says whether direction d, 0 for high and 1 for low, is looked at.
+func (c Config) looks(d int) bool {
+	return c.Direction == Both || (c.Direction == Low) == (d == 1)
+}
+
 // complete fills in the defaults and refuses what makes no sense.
 func (c Config) complete() (Config, error) {
 	ratios := map[Kind]float64{Ratio: 2, Histogram: 1.4, Value: 1.5}
@@ -161,6 +166,9 @@ func NewOutlier(cfg Config) (*Sequential, error) {
 	return o, nil
 }
 
+// noEvents is missing from a pod that has metrics, but had nothing to do.
+const noEvents = "no events"
+
 // Unit implements Detector.
 func (o *Sequential) Unit() string { return "nats" }
 
@@ -178,7 +186,7 @@ func (o *Sequential) Step(now time.Time, samples []Sample) Result {
 	if t.elapsed > 0 {
 		o.fleet = o.method.step(t)
 	}
-	o.fleet.Judged, o.fleet.Known = t.judged, len(t.members)
+	o.fleet.Judged, o.fleet.Known = t.judged, t.known
 	o.judge(t, samples)
 	return Result{Verdicts: o.verdicts, Fleet: o.fleet}
 }
@@ -207,9 +215,9 @@ func (o *Sequential) read(t *tick, samples []Sample) {
 		if !p.twice {
 			t.judged++
 		}
-		if v.Missing == "" {
+		if idle := v.Missing == noEvents; v.Missing == "" || idle {
 			n, first := p.ticks(t.now, o.cfg.Interval)
-			t.join(member{slot: o.roster.slots[i], sample: i, ticks: n, first: first}, s.Stratum)
+			t.join(member{slot: o.roster.slots[i], sample: i, ticks: n, first: first, idle: idle}, s.Stratum)
 		}
 	}
 }
@@ -229,6 +237,7 @@ func (o *Sequential) judge(t *tick, samples []Sample) {
 		m := &t.members[k]
 		v, g := &o.verdicts[m.sample], &t.groups[m.group]
 		switch {
+		case m.idle:
 		case g.peers(m) < 2:
 			v.Missing = "fewer than two peers with data"
 		case missing != "":

@@ -14,6 +14,9 @@ type member struct {
 	// first sample of the pod.
 	ticks int
 	first bool
+	// idle says that there were no events in its window: it cannot be judged now,
+	// nor stand as a peer.
+	idle bool
 	// baseline says that it stands as a peer in its own group, everywhere that it
 	// does among all.
 	baseline, everywhere bool
@@ -40,11 +43,12 @@ type tick struct {
 	// elapsed is the time since the last tick, 0 when time stood still or ran
 	// backwards.
 	elapsed time.Duration
-	judged  int
-	members []member
-	groups  []group
-	strata  map[string]int
-	floats  []float64
+	// judged and known count the pods that are judged, and those with events.
+	judged, known int
+	members       []member
+	groups        []group
+	strata        map[string]int
+	floats        []float64
 }
 
 func (t *tick) start(now time.Time, cfg Config) {
@@ -53,7 +57,7 @@ func (t *tick) start(now time.Time, cfg Config) {
 		t.elapsed = max(now.Sub(t.last), 0)
 	}
 	t.last, t.now = now, now
-	t.judged = 0
+	t.judged, t.known = 0, 0
 	t.members = t.members[:0]
 	t.groups = append(t.groups[:0], group{})
 	clear(t.strata)
@@ -72,6 +76,9 @@ func (t *tick) join(m member, stratum string) {
 		}
 		m.group = g
 		t.groups[g].members++
+	}
+	if !m.idle {
+		t.known++
 	}
 	t.groups[0].members++
 	t.members = append(t.members, m)
@@ -92,7 +99,7 @@ func (t *tick) choose(r method, suspicion bool) {
 			}
 			continue
 		}
-		m.baseline, m.everywhere = true, true
+		m.baseline, m.everywhere = !m.idle, !m.idle
 	}
 	for i := range t.groups {
 		g := &t.groups[i]
@@ -100,8 +107,8 @@ func (t *tick) choose(r method, suspicion bool) {
 	}
 	for k := range t.members {
 		m := &t.members[k]
-		m.baseline = m.baseline || t.groups[m.group].crowded
-		m.everywhere = m.everywhere || t.groups[0].crowded
+		m.baseline = m.baseline || !m.idle && t.groups[m.group].crowded
+		m.everywhere = m.everywhere || !m.idle && t.groups[0].crowded
 		if m.everywhere {
 			t.groups[0].base++
 		}

@@ -33,8 +33,9 @@ type ratioPod struct {
 	windowBad, windowTotal float64
 	bad, total             float64
 	past                   [2][]float64
-	// sx and sn are its counts of the last minutes, hx and hn of the last hour.
-	sx, sn, hx, hn float64
+	// sx and sn are its counts of the last minutes, hx and hn of the last hour, hv
+	// the same with squared weights: what hn varies by.
+	sx, sn, hx, hn, hv float64
 	// chi is its smoothed Pearson χ² a tick.
 	chi, chiTicks float64
 	sides         [2]side
@@ -90,7 +91,7 @@ func (r *ratio) read(slot int, s *Sample) string {
 	case s.Bad > s.Total*(1+1e-6):
 		return "more bad events than events"
 	case s.Total == 0:
-		return "no events"
+		return noEvents
 	}
 	p.windowBad, p.windowTotal = min(s.Bad, s.Total), s.Total
 	return ""
@@ -164,7 +165,7 @@ func (r *ratio) step(t *tick) Fleet {
 		}
 		p := &r.pods[m.slot]
 		for d := range p.sides {
-			if r.cfg.Direction == High && d == 1 || r.cfg.Direction == Low && d == 0 {
+			if !r.cfg.looks(d) {
 				continue
 			}
 			r.gather(t, m, p, d, 1/phi, margin)
@@ -205,15 +206,15 @@ func (r *ratio) pool(t *tick) {
 		t.floats = t.floats[:0]
 		for k := range t.members {
 			m := &t.members[k]
+			p := &r.pods[m.slot]
+			if (g == 0 || m.group == g) && p.sn > 0 {
+				t.floats = append(t.floats, p.sx/p.sn)
+			}
 			if !m.inGroup(g) {
 				continue
 			}
-			p := &r.pods[m.slot]
 			pool.x, pool.n = pool.x+p.bad, pool.n+p.total
 			pool.sx, pool.sn = pool.sx+p.sx, pool.sn+p.sn
-			if p.sn > 0 {
-				t.floats = append(t.floats, p.sx/p.sn)
-			}
 		}
 		pool.typical = medianOf(t.floats, 0)
 		if len(t.floats) < 3 || !r.cfg.has(Typical) {
@@ -285,6 +286,7 @@ func (r *ratio) learn(t *tick) {
 			continue
 		}
 		p.hx, p.hn = hour*p.hx+p.bad, hour*p.hn+p.total
+		p.hv = hour*hour*p.hv + p.total
 		q := (g.x + 0.5) / (g.n + 100)
 		diff := p.bad - p.total*q
 		x2 := diff * diff / max(p.total*q*(1-min(q, 0.99)), 1e-9)

@@ -21,9 +21,9 @@ func (r *ratio) relative(x, X, n, N, margin float64) (out sums) {
 	null = min(null, floor)
 	nearest := floor * floor / null
 	for i, m := range [...]float64{2, 5, 20} {
-		out[i] = conditional(x, X, n, N, null, max(m*null, nearest))
+		out[i] = max(m*null, nearest)
 	}
-	return out
+	return conditional(x, X, n, N, null, out)
 }
 
 // relativeLow is the same for a pod with too few events.
@@ -33,18 +33,20 @@ func (r *ratio) relativeLow(x, X, n, N, margin float64) (out sums) {
 	null = max(null, floor)
 	nearest := floor * floor / null
 	for i, m := range [...]float64{2, 5, 20} {
-		out[i] = conditional(x, X, n, N, null, min(null/m, nearest))
+		out[i] = min(null/m, nearest)
 	}
-	return out
+	return conditional(x, X, n, N, null, out)
 }
 
-// conditional is the log-likelihood ratio of relative risk r1 against r0.
-func conditional(x, X, n, N, r0, r1 float64) float64 {
-	if N <= 0 {
-		return 0
+// conditional is the log-likelihood ratio of the relative risks r1 against r0.
+func conditional(x, X, n, N, r0 float64, r1 sums) sums {
+	if N <= 0 || n <= 0 || x+X <= 0 {
+		return sums{}
 	}
-	p0, p1 := r0*n/(r0*n+N), r1*n/(r1*n+N)
-	return bernoulli(x, x+X, p0, p1)
+	for i, r := range r1 {
+		r1[i] = r * n / (r*n + N)
+	}
+	return bernoullis(x, x+X, r0*n/(r0*n+N), r1)
 }
 
 // absolute is the leg against the peers' share plus the least difference that
@@ -55,9 +57,9 @@ func (r *ratio) absolute(x, n, peers float64) (out sums) {
 	nearest := floor * floor / null
 	for i, m := range [...]float64{2, 5, 20} {
 		p1 := min(m*null, null+(1-null)/float64(6-2*i+i/2)+0.2*null)
-		out[i] = bernoulli(x, n, null, min(max(p1, nearest), 0.5+floor/2, 0.99))
+		out[i] = min(max(p1, nearest), 0.5+floor/2, 0.99)
 	}
-	return out
+	return bernoullis(x, n, null, out)
 }
 
 // absoluteLow is the same for a pod with too few events; where the peers have
@@ -70,9 +72,9 @@ func (r *ratio) absoluteLow(x, n, peers float64) (out sums) {
 	null := peers - guaranteeShare*r.cfg.MinDifference
 	nearest := floor * floor / null
 	for i, m := range [...]float64{2, 5, 20} {
-		out[i] = bernoulli(x, n, null, min(null/m, nearest))
+		out[i] = min(null/m, nearest)
 	}
-	return out
+	return bernoullis(x, n, null, out)
 }
 
 // gatherPast is the history guard: the same kind of evidence against the

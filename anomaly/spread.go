@@ -50,11 +50,12 @@ func (r *ratio) learnSpread(t *tick) {
 			excess += p.hx
 		}
 	}
-	if total <= 0 || excess <= 0 {
+	if total <= 0 || excess < 3*float64(len(t.members)) {
 		return
 	}
 	share := excess / total
 	excess, total = 0, 0
+	var chance, pods float64
 	for k := range t.members {
 		m := &t.members[k]
 		p := &r.pods[m.slot]
@@ -62,13 +63,15 @@ func (r *ratio) learnSpread(t *tick) {
 		if !m.baseline || expected <= 0 {
 			continue
 		}
-		// A decaying sum of counts varies by half of what it counts.
-		noise := r.phi * expected / 2
+		noise := r.phi * share * p.hv
 		diff := p.hx - expected
 		diff = min(diff*diff, 9*noise+expected*expected)
 		excess += (diff - noise) / expected
+		chance += noise / expected
 		total += expected
+		pods++
 	}
-	variance := max(excess/total, 0)
+	// Less the standard error of the estimate, which is large in small fleets.
+	variance := max(excess-chance*math.Sqrt(2/pods), 0) / total
 	r.spread.learn(math.Sqrt(math.Log1p(variance)), t.elapsed)
 }

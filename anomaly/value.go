@@ -24,12 +24,11 @@ type value struct {
 	pods   []valuePod
 	// scale is c.
 	scale float64
-	// usual is the fleet's own level, and whether it is known.
-	past     usual
-	learned  [2][len(blocks)]learned
-	groups   [][]float64
-	order    []float64
-	distance float64
+	// past is the fleet's own level.
+	past    usual
+	learned [2][len(blocks)]learned
+	// groups are the values of each group's baseline, all of its whole, ascending.
+	groups, all [][]float64
 }
 
 // blocks are the numbers of samples that are averaged before a bet: one sees
@@ -105,15 +104,20 @@ func (v *value) read(slot int, s *Sample) string {
 	return ""
 }
 
-// enough is how many samples of healthy pods must have been learned.
-const enough = 400
+// enough is how many samples of healthy pods must have been learned, and
+// longEnough over what time: a large fleet shows many at once, which say
+// nothing about how long a deviation lasts.
+const (
+	enough     = 400
+	longEnough = 30 * time.Minute
+)
 
 func (v *value) usable() string {
 	d := 0
 	if v.cfg.Direction == Low {
 		d = 1
 	}
-	if v.learned[d][0].total < enough {
+	if known := &v.learned[d][0]; known.total < enough || known.time < longEnough {
 		return "not enough history yet to know how much healthy pods vary"
 	}
 	return ""
@@ -163,7 +167,9 @@ func (v *value) step(t *tick) Fleet {
 	fleet.Level = middle(v.groups[0])
 	for d := range v.learned {
 		for b := range v.learned[d] {
-			v.learned[d][b].age(t.elapsed)
+			if v.cfg.looks(d) {
+				v.learned[d][b].age(t.elapsed)
+			}
 		}
 	}
 	for k := range t.members {
@@ -174,7 +180,7 @@ func (v *value) step(t *tick) Fleet {
 		}
 		beyond := false
 		for d := range p.tracks {
-			if v.cfg.Direction == High && d == 1 || v.cfg.Direction == Low && d == 0 {
+			if !v.cfg.looks(d) {
 				continue
 			}
 			beyond = v.bet(p, d, m.baseline) || beyond
@@ -195,16 +201,24 @@ func (v *value) step(t *tick) Fleet {
 // deviations computes each member's deviation from the median of its peers.
 func (v *value) deviations(t *tick) {
 	for len(v.groups) < len(t.groups) {
-		v.groups = append(v.groups, nil)
+		v.groups, v.all = append(v.groups, nil), append(v.all, nil)
 	}
 	for g := range t.groups {
-		v.groups[g] = v.groups[g][:0]
+		v.groups[g], v.all[g] = v.groups[g][:0], v.all[g][:0]
 		for k := range t.members {
-			if m := &t.members[k]; m.inGroup(g) {
+			m := &t.members[k]
+			if m.inGroup(g) {
 				v.groups[g] = append(v.groups[g], v.pods[m.slot].value)
+			}
+			if g == 0 || m.group == g {
+				v.all[g] = append(v.all[g], v.pods[m.slot].value)
 			}
 		}
 		slices.Sort(v.groups[g])
+		slices.Sort(v.all[g])
+	}
+	if len(v.groups[0]) == 0 {
+		return
 	}
 	distance, n := 0.0, 0
 	for k := range t.members {
@@ -220,20 +234,34 @@ func (v *value) deviations(t *tick) {
 			n++
 		}
 	}
-	if n == 0 {
-		return
-	}
-	distance /= float64(n)
-	if v.scale == 0 {
-		v.scale = distance
+	if n > 0 {
+		distance /= float64(n)
+		if v.scale == 0 {
+			v.scale = distance
+		}
 	}
 	// Equal values have no spread; a thousandth of the level stands in.
 	c := max(v.scale, 1e-3*math.Abs(middle(v.groups[0])), 1e-12)
 	for k := range t.members {
-		p := &v.pods[t.members[k].slot]
-		p.deviation = math.Asinh(p.value/c) - math.Asinh(p.peers/c)
+		m := &t.members[k]
+		p := &v.pods[m.slot]
+		if math.IsNaN(p.peers) {
+			continue
+		}
+		own := math.Asinh(p.value / c)
+		p.deviation = own - math.Asinh(p.peers/c)
+		if !v.cfg.has(Typical) {
+			continue
+		}
+		// With the suspects left out, the rest may be a minority: a pod must stand
+		// out from all of them as well.
+		if d := own - math.Asinh(without(v.all[m.group], p.value, true)/c); math.Abs(d) < math.Abs(p.deviation) || d*p.deviation < 0 {
+			p.deviation = d
+		}
 	}
-	v.scale = blend(v.scale, distance, decay(t.elapsed, 7*time.Minute))
+	if n > 0 {
+		v.scale = blend(v.scale, distance, decay(t.elapsed, 7*time.Minute))
+	}
 }
 
 // without is the median of ascending numbers, without one that equals x if
@@ -298,7 +326,7 @@ func (v *value) bet(p *valuePod, d int, baseline bool) bool {
 		v.remember(p, k, known, entry{
 			l: float32(mean), last: float32(k.before.last[0]), rise: float32(k.before.rise(mean)),
 			follows: k.before.known > 0, situation: uint8(k.before.situation()), beyond: beyond,
-			skip: !baseline || v.totalOf(p, d) > v.bar/2,
+			skip: !baseline || p.totals[d] > v.bar/2,
 		}, b, d)
 		jump := math.Inf(1)
 		if b == 0 {
