@@ -162,13 +162,14 @@ type Detector interface {
 	Unit() string
 }
 
-// Format renders a level as a person would say it: a share in percent, a value
-// with three significant digits.
+// Format renders a level as a person would say it: a share in percent (a
+// histogram's levels are shares beyond a bound), a value with four significant
+// digits.
 func Format(kind Kind, level float64) string {
 	switch {
 	case math.IsNaN(level):
 		return "none"
-	case kind == Ratio:
+	case kind != Value:
 		return fmt.Sprintf("%.3g %%", 100*level)
 	default:
 		return strconv.FormatFloat(level, 'g', 4, 64)
