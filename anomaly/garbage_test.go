@@ -16,6 +16,7 @@ func FuzzOutlier(f *testing.F) {
 	f.Add([]byte("any bytes will do, the longer the better: 0123456789 0123456789"), int64(15))
 	f.Add([]byte{0xff, 0xf0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8}, int64(-15))
 	f.Add([]byte{}, int64(0))
+	f.Add([]byte("12111\x067"), int64(-30))
 	f.Fuzz(func(t *testing.T, data []byte, stride int64) {
 		for _, kind := range []anomaly.Kind{anomaly.Ratio, anomaly.Histogram, anomaly.Value} {
 			for _, direction := range []anomaly.Direction{anomaly.High, anomaly.Low, anomaly.Both} {

@@ -187,6 +187,7 @@ func (o *Sequential) Step(now time.Time, samples []Sample) Result {
 		o.fleet = o.method.step(t)
 	}
 	o.fleet.Judged, o.fleet.Known = t.judged, t.known
+	o.fleet.Moved = min(o.fleet.Moved, t.known)
 	o.judge(t, samples)
 	return Result{Verdicts: o.verdicts, Fleet: o.fleet}
 }
