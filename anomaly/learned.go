@@ -65,6 +65,8 @@ func binOf(x float64) int {
 // looks ago it jumped there; 0 when it drifted.
 type before struct {
 	height, jumped int
+	// origin is where it jumped from.
+	origin float64
 	// last are the deviations before, the latest first; known of them.
 	last  [4]float64
 	known int
@@ -109,12 +111,13 @@ func (l *learned) next(b *before, x, floor float64) {
 		}
 	}
 	switch {
-	case b.height == 0:
+	case b.height == 0, b.jumped > 0 && x-b.origin < floor/2:
+		// It came back, or to where it had drifted before a spike.
 		b.jumped = 0
 	case b.jumped > 0:
 		b.jumped = min(b.jumped+1, 1000)
 	case rise >= floor && l.riseTails[binOf(rise)] <= 0.003*l.riseTails[0]:
-		b.jumped = 1
+		b.jumped, b.origin = 1, x-rise
 	}
 	copy(b.last[1:], b.last[:3])
 	b.last[0] = x

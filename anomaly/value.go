@@ -109,7 +109,7 @@ func (v *value) read(slot int, s *Sample) string {
 // nothing about how long a deviation lasts.
 const (
 	enough     = 400
-	longEnough = 30 * time.Minute
+	longEnough = time.Hour
 )
 
 func (v *value) usable() string {
