@@ -33,7 +33,7 @@ func setConditions(s *v1alpha1.TrafficGateStatus, gate *v1alpha1.TrafficGate, st
 	} else {
 		set(v1alpha1.ConditionEnrolled, metav1.ConditionFalse, v1alpha1.ReasonNotEnrolled, o.w.unenrolled)
 	}
-	metrics := metricsCondition(state)
+	metrics := metricsCondition(gate, state)
 	if metrics.Reason != "" && idle(gate, o.w) == "" {
 		set(v1alpha1.ConditionMetricsAvailable, metrics.Status, metrics.Reason, metrics.Message)
 	} else {
@@ -76,7 +76,7 @@ func readyCondition(gate *v1alpha1.TrafficGate, state *gateState, o outcome, met
 
 // metricsCondition says whether the last look was answered; no reason if there
 // was none yet. The first failure stands for all.
-func metricsCondition(state *gateState) metav1.Condition {
+func metricsCondition(gate *v1alpha1.TrafficGate, state *gateState) metav1.Condition {
 	if !state.looked {
 		return metav1.Condition{}
 	}
@@ -87,9 +87,10 @@ func metricsCondition(state *gateState) metav1.Condition {
 		}
 	}
 	for _, s := range state.signals {
-		if f := s.Result.Fleet; 2*f.Known < f.Judged {
+		if judged := s.Result.Fleet.Judged; 2*s.Answered < judged {
 			return metav1.Condition{Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNoData,
-				Message: fmt.Sprintf("signal %s: Prometheus has enough data for %d of %d judged pods: try the query in Prometheus, and check that its %s label holds the pods' names", s.Name, f.Known, f.Judged, "pod")}
+				Message: fmt.Sprintf("signal %s: Prometheus has data for %d of %d pods that have warmed up: try the query in Prometheus, and check that its label %s holds the pods' names",
+					s.Name, s.Answered, judged, gate.Spec.PodLabel)}
 		}
 	}
 	return metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAnswered, Message: "every query was answered"}

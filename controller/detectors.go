@@ -106,7 +106,13 @@ func (d *detectors) judge(answers []source.Answer, gate string, pods []decide.Po
 		}
 		// A look without an answer is a step all the same: silence is never
 		// evidence, and breaks a spell of bad looks.
-		out[i].Result = d.made[i].Step(at, samples(answers[i], gate, pods, policy, at))
+		joined := samples(answers[i], gate, pods, policy, at)
+		for _, s := range joined {
+			if s.Judged && s.Known {
+				out[i].Answered++
+			}
+		}
+		out[i].Result = d.made[i].Step(at, joined)
 	}
 	return out
 }

@@ -188,8 +188,8 @@ func wait(state *gateState, plan decide.Plan, now time.Time) time.Duration {
 	return max(next.Sub(now), time.Millisecond)
 }
 
-// keepFinalizer holds a gate that may take pods out until they are back, and
-// lets one go that does not.
+// keepFinalizer makes sure that a gate that may take pods out cannot go before
+// they are back.
 func (r *Reconciler) keepFinalizer(ctx context.Context, gate *v1alpha1.TrafficGate) error {
 	before := gate.DeepCopy()
 	if gate.Spec.Mode != v1alpha1.ModeEnforce || !controllerutil.AddFinalizer(gate, v1alpha1.Finalizer) {

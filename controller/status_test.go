@@ -18,7 +18,7 @@ import (
 // each set conforms to kstatus.
 func TestConditions(t *testing.T) {
 	answered := func() *gateState {
-		return &gateState{looked: true, failures: []string{""}, signals: []decide.Signal{{Name: "errors",
+		return &gateState{looked: true, failures: []string{""}, signals: []decide.Signal{{Name: "errors", Answered: 3,
 			Result: anomaly.Result{Fleet: anomaly.Fleet{Judged: 3, Known: 3}}}}}
 	}
 	for name, row := range map[string]struct {
@@ -65,8 +65,8 @@ func failed(reason string) *gateState {
 }
 
 func knows(known, judged int) *gateState {
-	return &gateState{looked: true, failures: []string{""}, signals: []decide.Signal{{Name: "errors",
-		Result: anomaly.Result{Fleet: anomaly.Fleet{Judged: judged, Known: known}}}}}
+	return &gateState{looked: true, failures: []string{""}, signals: []decide.Signal{{Name: "errors", Answered: known,
+		Result: anomaly.Result{Fleet: anomaly.Fleet{Judged: judged}}}}}
 }
 
 // checkKstatus: the status is of this generation, every condition has a reason

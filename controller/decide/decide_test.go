@@ -126,7 +126,7 @@ func TestDecide(t *testing.T) {
 		"override no leaves a gated one":     {fleet(10).gated(3, 2*time.Minute, time.Minute).pod(3, override("no")), ""},
 		"override gone: back at once":        {fleet(10).gated(3, time.Second, time.Minute).pod(3, func(p *decide.Pod) { p.Memory.GatedUntil = time.Time{} }), "Release web-3 OverrideRemoved"},
 		"override gone: gated ones go on":    {fleet(10).gated(3, time.Second, time.Minute), ""},
-		"an unknown override is no override": {fleet(10).bad(3, 9).pod(3, override("maybe")), "Gate web-3 Outlier"},
+		"an unknown override is no override": {fleet(10).bad(3, 9).pod(3, override("maybe")), "Hold web-3 UnknownOverride; Gate web-3 Outlier"},
 
 		"put back by hand: noted": {fleet(10).gated(3, 10*time.Second, time.Minute).pod(3, byHand("yes")), "Note web-3 PutBack"},
 		"put back by hand: pardoned": {fleet(10).bad(3, 9).pod(3, func(p *decide.Pod) {

@@ -16,6 +16,9 @@ type Signal struct {
 	Unit string
 	// Result holds the verdicts, by pod UID, and what is true of the fleet.
 	Result anomaly.Result
+	// Answered is how many of the judged pods Prometheus had an answer for; the
+	// detector may need more than an answer, such as enough events.
+	Answered int
 	// Err says why there was no answer; the result is then empty.
 	Err string
 }

@@ -9,8 +9,10 @@ import (
 	"github.com/podgate/podgate/api/v1alpha1"
 )
 
-// Reasons of Hold: the guard that held.
+// Reasons of Hold: the guard that held, or UnknownOverride for an override label
+// that says neither yes nor no.
 const (
+	UnknownOverride Reason = "UnknownOverride"
 	HeldOverride    Reason = "HeldOverride"
 	HeldPardoned    Reason = "HeldPardoned"
 	HeldIncomplete  Reason = "HeldIncompleteMetrics"

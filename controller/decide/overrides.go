@@ -1,6 +1,10 @@
 package decide
 
-import "github.com/podgate/podgate/api/v1alpha1"
+import (
+	"fmt"
+
+	"github.com/podgate/podgate/api/v1alpha1"
+)
 
 // obeyOverrides does what people's override labels say, whatever the verdicts
 // and whether or not Prometheus answers.
@@ -18,6 +22,9 @@ func (s *step) obeyOverrides() {
 		case p.Override != v1alpha1.OverrideNo && p.Ours(s.Gate) && p.Memory.GatedUntil.IsZero():
 			s.do(i, Decision{Action: Release, Reason: ReasonOverrideRemoved, Traffic: v1alpha1.TrafficYes,
 				Memory: p.Memory.released(s.Now), Message: "the override that kept it out is gone"})
+		case s.Looked && p.Override != "" && p.Override != v1alpha1.OverrideYes && p.Override != v1alpha1.OverrideNo:
+			s.do(i, Decision{Action: Hold, Reason: UnknownOverride,
+				Message: fmt.Sprintf("the label %s=%s has no effect: it must be yes or no", v1alpha1.LabelOverride, p.Override)})
 		}
 	}
 }

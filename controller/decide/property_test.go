@@ -217,7 +217,7 @@ func (s *sim) checkRelease() {
 // TestInvariants drives the step with random fleets of 1 to 60 pods. A failure
 // names its seed.
 func TestInvariants(t *testing.T) {
-	seeds, steps := 80, 120
+	seeds, steps := 60, 100
 	gatings := 0
 	for seed := range uint64(seeds) {
 		s := &sim{t: t, seed: seed, r: rand.New(rand.NewPCG(seed, 1))}
