@@ -86,9 +86,9 @@ func bernoulli(x, n, p0, p1 float64) float64 {
 // bernoullis are the ratios of three alternatives against one null, which take
 // fewer logarithms together.
 func bernoullis(x, n, p0 float64, p1 sums) (out sums) {
-	bad, good := math.Log(p0), math.Log1p(-p0)
+	bad, good := math.Log(p0), math.Log(1-p0)
 	for i, p := range p1 {
-		out[i] = (n - x) * (math.Log1p(-p) - good)
+		out[i] = (n - x) * (math.Log(1-p) - good)
 		if x > 0 {
 			out[i] += x * (math.Log(p) - bad)
 		}

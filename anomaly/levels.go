@@ -231,7 +231,7 @@ func (h *histogram) gather(m *member, p *histogramPod, d int) {
 		if h.cfg.has(Past) {
 			h.gatherPast(s, l, i, d, x, n, weight)
 		}
-		if e := mix(s.sums[l][:]); e > best {
+		if e := max(s.sums[l][0], s.sums[l][1], s.sums[l][2]); e > best {
 			best, s.peers, s.atBound = e, min(f, 1), h.bounds[i]
 			s.own, _ = beyond(h.of(h.window, m.slot), i, d)
 		}
@@ -272,5 +272,8 @@ func (h *histogram) gatherPast(s *histogramSide, l, i, d int, x, n, weight float
 	if h.groups[0].chosen[d][l] < 0 {
 		return
 	}
-	s.past[l] = h.limits.add(s.past[l], weight*st.increments(x, n, usual)[1])
+	null := min(st.null*usual, 0.97)
+	if worse := min(max(st.worse[1]*usual, null*1.2), 0.985); worse > null {
+		s.past[l] = h.limits.add(s.past[l], weight*bernoulli(x, n, null, worse))
+	}
 }
