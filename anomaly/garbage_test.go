@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -169,5 +170,33 @@ func TestForget(t *testing.T) {
 	}
 	if v := d.Step(at(60), fleet(0, 0)).Verdicts[0]; v.Evidence != 0 || v.Class != anomaly.Normal {
 		t.Errorf("a new pod of the same name: %+v", v)
+	}
+}
+
+// The order of the samples does not matter.
+func TestOrder(t *testing.T) {
+	for kind, s := range map[anomaly.Kind]script{
+		anomaly.Ratio:     shares(12, 150, from(0.002, 0.1, 2)),
+		anomaly.Histogram: latencies(6, 60, from(1, 3, 1)),
+		anomaly.Value:     gauges(12, 0.12, from(1, 2.5, 2)),
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			cfg := anomaly.Config{Kind: kind, Window: 15 * time.Second}
+			straight, mixed := newOutlier(t, cfg), newOutlier(t, cfg)
+			rnd := rand.New(rand.NewPCG(1, 2))
+			for i := range 830 {
+				samples := s(rnd, i)
+				want := map[string]anomaly.Class{}
+				for _, v := range straight.Step(at(i), samples).Verdicts {
+					want[v.Pod] = v.Class
+				}
+				rnd.Shuffle(len(samples), func(a, b int) { samples[a], samples[b] = samples[b], samples[a] })
+				for _, v := range mixed.Step(at(i), samples).Verdicts {
+					if v.Class != want[v.Pod] {
+						t.Fatalf("tick %d: %s is %s, want %s", i, v.Pod, v.Class, want[v.Pod])
+					}
+				}
+			}
+		})
 	}
 }

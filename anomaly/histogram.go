@@ -16,7 +16,6 @@ import (
 type histogram struct {
 	cfg    Config
 	limits cusum
-	bar    float64
 	bounds []float64
 	pods   []histogramPod
 	// window, now and recent are the cumulative counts of each slot, one stride
@@ -66,7 +65,7 @@ type histogramGroup struct {
 }
 
 func newHistogram(cfg Config, limits cusum, bar float64) *histogram {
-	h := &histogram{cfg: cfg, limits: limits, bar: bar, span: overlap(cfg)}
+	h := &histogram{cfg: cfg, limits: limits, span: overlap(cfg)}
 	// Twelve sums share the mean; each alone must be able to clear the bar.
 	h.limits.ceiling = bar + math.Log(3*tails) + 1
 	for d := range h.phi {

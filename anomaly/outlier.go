@@ -156,7 +156,7 @@ func NewOutlier(cfg Config) (*Sequential, error) {
 	}
 	switch cfg.Kind {
 	case Ratio:
-		o.method = newRatio(cfg, limits, o.bar)
+		o.method = newRatio(cfg, limits)
 	case Histogram:
 		o.method = newHistogram(cfg, limits, o.bar)
 	case Value:

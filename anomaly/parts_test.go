@@ -124,7 +124,7 @@ func TestFloorsBreakEven(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := newRatio(cfg, cusum{step: 4, ceiling: 14}, 12)
+	r := newRatio(cfg, cusum{step: 4, ceiling: 14})
 	for _, peers := range []float64{0, 0.002, 0.05} {
 		const n = 1000.0
 		drift := func(share float64) float64 {

@@ -48,7 +48,6 @@ type ratioPod struct {
 type ratio struct {
 	cfg    Config
 	limits cusum
-	bar    float64
 	pods   []ratioPod
 	groups []ratioGroup
 	// phi is the dispersion, spread the healthy differences.
@@ -62,8 +61,8 @@ type ratio struct {
 // ratioGroup is a group's counts in one tick.
 type ratioGroup struct{ x, n, sx, sn, typical float64 }
 
-func newRatio(cfg Config, limits cusum, bar float64) *ratio {
-	return &ratio{cfg: cfg, limits: limits, bar: bar, phi: 1, spread: newDelayed(), past: math.NaN()}
+func newRatio(cfg Config, limits cusum) *ratio {
+	return &ratio{cfg: cfg, limits: limits, phi: 1, spread: newDelayed(), past: math.NaN()}
 }
 
 func (r *ratio) grow(n int) {
