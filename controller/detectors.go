@@ -2,6 +2,8 @@ package controller
 
 import (
 	"encoding/json"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/podgate/podgate/anomaly"
@@ -9,9 +11,6 @@ import (
 	"github.com/podgate/podgate/controller/decide"
 	"github.com/podgate/podgate/controller/source"
 )
-
-// robustK is how many robust standard deviations make an outlier.
-const robustK = 3.5
 
 // detectors judge one gate's signals, look after look.
 type detectors struct {
@@ -21,17 +20,27 @@ type detectors struct {
 	made    []anomaly.Detector
 }
 
-func newDetectors(signals []v1alpha1.Signal) *detectors {
-	d := &detectors{spec: fingerprint(signals), signals: signals}
-	for _, s := range signals {
-		d.made = append(d.made, newDetector(s))
+// newDetectors makes the detectors that a spec asks for, without any history.
+func newDetectors(spec v1alpha1.TrafficGateSpec) (*detectors, error) {
+	d := &detectors{spec: fingerprint(spec), signals: spec.Signals}
+	for i, s := range spec.Signals {
+		made, err := newDetector(spec, s)
+		if err != nil {
+			return nil, refuse(v1alpha1.ReasonInvalidSpec, "spec.signals[%d] (%s): %v", i, s.Name, err)
+		}
+		d.made = append(d.made, made)
 	}
-	return d
+	return d, nil
 }
 
-// fingerprint is equal for equal signals.
-func fingerprint(signals []v1alpha1.Signal) string {
-	text, err := json.Marshal(signals)
+// fingerprint is equal for specs that ask for the same detectors and queries.
+func fingerprint(spec v1alpha1.TrafficGateSpec) string {
+	text, err := json.Marshal(struct {
+		Signals          []v1alpha1.Signal
+		FalseAlarms      v1alpha1.FalseAlarms
+		Interval, Window v1alpha1.Duration
+		PodLabel         string
+	}{spec.Signals, spec.FalseAlarms, spec.Interval, spec.Window, spec.PodLabel})
 	if err != nil {
 		return err.Error() // cannot happen: the type has nothing that JSON lacks
 	}
@@ -39,40 +48,57 @@ func fingerprint(signals []v1alpha1.Signal) string {
 }
 
 func kindOf(s v1alpha1.Signal) anomaly.Kind {
-	if s.Ratio != nil {
+	switch {
+	case s.Ratio != nil:
 		return anomaly.Ratio
+	case s.Histogram != nil:
+		return anomaly.Histogram
 	}
 	return anomaly.Value
 }
 
 // newDetector makes the detector that a signal asks for. The API server has
 // checked that it asks for exactly one.
-func newDetector(s v1alpha1.Signal) anomaly.Detector {
+func newDetector(spec v1alpha1.TrafficGateSpec, s v1alpha1.Signal) (anomaly.Detector, error) {
 	o := anomaly.RuleOptions{Kind: kindOf(s), MinSamples: s.MinSamples.Or(5)}
 	switch {
 	case s.Threshold != nil:
 		o.For = s.Threshold.For.Std()
 		if s.Threshold.Above != nil {
-			return anomaly.NewThreshold(o, anomaly.High, s.Threshold.Above.Or(0))
+			return anomaly.NewThreshold(o, anomaly.High, s.Threshold.Above.Or(0)), nil
 		}
-		return anomaly.NewThreshold(o, anomaly.Low, s.Threshold.Below.Or(0))
+		return anomaly.NewThreshold(o, anomaly.Low, s.Threshold.Below.Or(0)), nil
 	case s.Deviation != nil:
 		o.For = s.Deviation.For.Std()
-		return anomaly.NewDeviation(o, (&s.Deviation.Percent).Or(0), s.Deviation.From == v1alpha1.CentreMean)
+		return anomaly.NewDeviation(o, (&s.Deviation.Percent).Or(0), s.Deviation.From == v1alpha1.CentreMean), nil
+	case s.Robust != nil:
+		o.For = s.Robust.For.Std()
+		difference, ratio := floorsOf(kindOf(s))
+		return anomaly.NewRobust(anomaly.RobustOptions{
+			RuleOptions: o, Direction: anomaly.Direction(s.Robust.Direction), K: s.Robust.K.Or(3.5),
+			MinDifference: s.Robust.MinDifference.Or(difference), MinRatio: s.Robust.MinRatio.Or(ratio),
+		}), nil
+	case s.Outlier == nil:
+		return nil, errors.New("no rule: say outlier, robust, threshold or deviation")
 	}
-	floor := 0.0
-	if kindOf(s) == anomaly.Ratio {
-		floor = 0.01
-	}
-	rule := s.Outlier
-	if rule == nil {
-		rule = &v1alpha1.Outlier{}
-	}
-	o.For = rule.For.Std()
-	return anomaly.NewRobust(anomaly.RobustOptions{
-		RuleOptions: o, Direction: anomaly.Direction(rule.Direction), K: robustK,
-		MinDifference: rule.MinDifference.Or(floor), MinRatio: rule.MinRatio.Or(2),
+	difference, ratio := floorsOf(kindOf(s))
+	return anomaly.NewOutlier(anomaly.Config{
+		Kind: kindOf(s), Direction: anomaly.Direction(s.Outlier.Direction),
+		MinDifference: s.Outlier.MinDifference.Or(difference), MinRatio: s.Outlier.MinRatio.Or(ratio),
+		Interval: spec.Interval.Std(), Window: spec.Window.Std(),
+		PodDays: float64(spec.FalseAlarms.PodDays), Signals: len(spec.Signals),
 	})
+}
+
+// floorsOf are the floors that a spec need not name, as its descriptions say.
+func floorsOf(kind anomaly.Kind) (minDifference, minRatio float64) {
+	switch kind {
+	case anomaly.Ratio:
+		return 0.01, 2
+	case anomaly.Histogram:
+		return 0, 1.4
+	}
+	return 0, 1.5
 }
 
 // questions are what Prometheus is asked for a gate.
@@ -83,9 +109,12 @@ func questions(gate *v1alpha1.TrafficGate) []source.Question {
 	}
 	for _, s := range gate.Spec.Signals {
 		q := source.Question{PodLabel: gate.Spec.PodLabel, Namespace: gate.Namespace}
-		if s.Ratio != nil {
+		switch {
+		case s.Ratio != nil:
 			q.Bad, q.Total = expand(s.Ratio.Bad), expand(s.Ratio.Total)
-		} else if s.Value != nil {
+		case s.Histogram != nil:
+			q.Histogram = expand(*s.Histogram)
+		case s.Value != nil:
 			q.Value = expand(*s.Value)
 		}
 		out = append(out, q)
@@ -113,6 +142,14 @@ func (d *detectors) judge(answers []source.Answer, gate string, pods []decide.Po
 			}
 		}
 		out[i].Result = d.made[i].Step(at, joined)
+		for k, v := range out[i].Result.Verdicts {
+			if joined[k].Judged && v.Class == anomaly.Unknown {
+				out[i].Unknown, out[i].Missing = out[i].Unknown+1, v.Missing
+			}
+		}
+		// The result is the detector's own until its next step; what is kept must
+		// not change under it.
+		out[i].Result.Verdicts = slices.Clone(out[i].Result.Verdicts)
 	}
 	return out
 }
@@ -123,8 +160,8 @@ func samples(a source.Answer, gate string, pods []decide.Pod, policy decide.Poli
 	for _, p := range pods {
 		s, known := a.ByPod[p.Name]
 		out = append(out, anomaly.Sample{
-			Pod: p.UID, Judged: p.Judged(gate, policy, at), Known: known,
-			Value: s.Value, Bad: s.Bad, Total: s.Total,
+			Pod: p.UID, Judged: p.Judged(gate, policy, at), Known: known, Stratum: p.Stratum,
+			Value: s.Value, Bad: s.Bad, Total: s.Total, Bounds: s.Bounds, Counts: s.Counts,
 		})
 	}
 	return out

@@ -77,7 +77,11 @@ func (r *Reconciler) loadFleet(ctx context.Context, from view, gate *v1alpha1.Tr
 	}
 	for _, p := range fleet {
 		w.objects[string(p.UID)] = p
-		w.pods = append(w.pods, podOf(p, key))
+		pod := podOf(p, key)
+		if gate.Spec.StratumLabel != "" {
+			pod.Stratum = p.Labels[gate.Spec.StratumLabel]
+		}
+		w.pods = append(w.pods, pod)
 	}
 	if err := r.checkOtherGates(ctx, gate, fleet); err != nil {
 		return err

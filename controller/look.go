@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"hash/fnv"
 	"sync"
 	"time"
 
@@ -13,11 +14,21 @@ import (
 	"github.com/podgate/podgate/controller/source"
 )
 
-// Source answers questions as of an instant, each on its own; see
-// source.Prometheus.
+// Source answers questions as of an instant, each on its own, and as of every
+// step of a stretch of the past; see source.Prometheus.
 type Source interface {
 	Ask(ctx context.Context, questions []source.Question, at time.Time) []source.Answer
+	History(ctx context.Context, questions []source.Question, from, to time.Time, step time.Duration) ([]source.Moment, error)
 }
+
+// historyLength is how much of Prometheus' history detectors are given before
+// their first look: what they learn is only in memory, and is learned again from
+// there by the same steps.
+const historyLength = 2 * time.Hour
+
+// historyRetry is how long a Prometheus that answers about now but not about the
+// past is spared another try.
+const historyRetry = 5 * time.Minute
 
 // gateState is what is kept in memory of a gate between passes. All of it can
 // be lost: what a pod needs to come back is on the pod.
@@ -27,6 +38,10 @@ type Source interface {
 type gateState struct {
 	uid       types.UID
 	detectors *detectors
+	// remembered says that the detectors were given their history; until then it
+	// is asked for with the next look, from nextHistory on.
+	remembered  bool
+	nextHistory time.Time
 	// nextLook is when Prometheus is to be asked again; asking says that it is
 	// being asked now.
 	nextLook time.Time
@@ -51,6 +66,11 @@ type look struct {
 	took    time.Duration
 	spec    string
 	answers []source.Answer
+	// history comes before the answers. historyErr says why there is none although
+	// it was asked for.
+	history    []source.Moment
+	historyErr error
+	remembers  bool
 }
 
 // states holds the state of every gate.
@@ -85,35 +105,60 @@ func (s *states) drop(key types.NamespacedName) {
 // measure takes in the answer to the last questions, if it has come, and asks
 // the next ones when they are due. It never waits. It reports whether there was
 // a new look.
-func (r *Reconciler) measure(ctx context.Context, gate *v1alpha1.TrafficGate, state *gateState, w *world, now time.Time) bool {
-	if spec := fingerprint(gate.Spec.Signals); state.detectors == nil || state.detectors.spec != spec {
-		state.detectors = newDetectors(gate.Spec.Signals)
-		state.signals, state.looked, state.nextLook = nil, false, now
+func (r *Reconciler) measure(gate *v1alpha1.TrafficGate, state *gateState, w *world, now time.Time) (bool, error) {
+	if state.detectors == nil || state.detectors.spec != fingerprint(gate.Spec) {
+		made, err := newDetectors(gate.Spec)
+		if err != nil {
+			return false, err
+		}
+		state.detectors, state.remembered, state.nextHistory = made, false, time.Time{}
+		state.signals, state.looked, state.nextLook = nil, false, time.Time{}
 	}
-	fresh := r.takeAnswer(gate, state, w)
-	tooFar := state.nextLook.Sub(now) > gate.Spec.Interval.Std() // the interval was shortened
+	fresh, err := r.takeAnswer(gate, state, w)
+	if err != nil {
+		return false, err
+	}
+	interval := gate.Spec.Interval.Std()
+	tooFar := state.nextLook.Sub(now) > interval // the clock jumped back
 	if !state.asking && (tooFar || !now.Before(state.nextLook)) {
-		r.ask(ctx, gate, state, now)
+		at := lastTick(gate, now)
+		state.nextLook, state.asking = at.Add(interval), true
+		r.ask(gate, state, at)
 	}
-	return fresh
+	return fresh, nil
 }
 
-func (r *Reconciler) takeAnswer(gate *v1alpha1.TrafficGate, state *gateState, w *world) bool {
+// lastTick is the last instant at which a gate was to look. A gate looks at
+// whole multiples of its interval, shifted by an offset of its own so that not
+// all gates look at once: after a restart the looks of the past can be repeated
+// as they were.
+func lastTick(gate *v1alpha1.TrafficGate, now time.Time) time.Time {
+	interval := gate.Spec.Interval.Std()
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(gate.UID))
+	offset := time.Duration(hash.Sum64() % uint64(interval)).Truncate(time.Millisecond)
+	return now.Add(-offset).Truncate(interval).Add(offset)
+}
+
+func (r *Reconciler) takeAnswer(gate *v1alpha1.TrafficGate, state *gateState, w *world) (bool, error) {
 	state.mu.Lock()
 	answered := state.answered
 	state.answered = nil
 	state.mu.Unlock()
 	if answered == nil {
-		return false
+		return false, nil
 	}
 	state.asking = false
 	r.metrics.observeLook(gate, answered)
 	if answered.spec != state.detectors.spec {
-		return false // asked before the signals changed
+		return false, nil // asked before the signals changed
 	}
 	pods := w.pods
 	if actsAsDryRun(gate, w) {
 		pods = state.shadowed(w.pods)
+	}
+	if err := state.learn(gate, answered, pods, w); err != nil {
+		return false, err
 	}
 	state.signals = state.detectors.judge(answered.answers, gate.Name, pods, w.policy, answered.at)
 	state.failures = make([]string, len(state.signals))
@@ -123,23 +168,45 @@ func (r *Reconciler) takeAnswer(gate *v1alpha1.TrafficGate, state *gateState, w 
 		}
 	}
 	state.lookedAt, state.looked = answered.at, true
-	return true
+	return true, nil
+}
+
+// learn gives the detectors their history, once there is an answer with it.
+// Looks that were taken without it are part of it.
+func (s *gateState) learn(gate *v1alpha1.TrafficGate, answered *look, pods []decide.Pod, w *world) error {
+	if answered.historyErr != nil && answered.answers[0].Err == nil {
+		s.nextHistory = answered.at.Add(historyRetry) // Prometheus is well, the past is too much for it
+	}
+	if s.remembered || !answered.remembers {
+		return nil
+	}
+	made, err := newDetectors(gate.Spec)
+	if err != nil {
+		return err
+	}
+	s.detectors, s.remembered = made, true
+	for _, m := range answered.history {
+		s.detectors.judge(m.Answers, gate.Name, pods, w.policy, m.At)
+	}
+	return nil
 }
 
 // ask asks Prometheus in the background; the answer wakes the gate up.
-func (r *Reconciler) ask(ctx context.Context, gate *v1alpha1.TrafficGate, state *gateState, now time.Time) {
-	interval := gate.Spec.Interval.Std()
-	if now.Sub(state.nextLook).Abs() > interval { // the first look, or one long overdue
-		state.nextLook = now
-	}
-	state.nextLook = state.nextLook.Add(interval)
-	state.asking = true
-	asked, spec, gate := questions(gate), state.detectors.spec, gate.DeepCopy()
+func (r *Reconciler) ask(gate *v1alpha1.TrafficGate, state *gateState, at time.Time) {
+	asked, result, gate := questions(gate), &look{at: at, spec: state.detectors.spec}, gate.DeepCopy()
+	interval, remembered := gate.Spec.Interval.Std(), state.remembered || at.Before(state.nextHistory)
 	r.background.Go(func() {
+		ctx := context.Background() // every query has its time-out
 		started := r.Clock.Now()
-		answers := r.Source.Ask(context.WithoutCancel(ctx), asked, now)
+		if !remembered {
+			from := at.Add(-historyLength.Truncate(interval))
+			history, err := r.Source.History(ctx, asked, from, at.Add(-interval), interval)
+			result.history, result.historyErr, result.remembers = history, err, err == nil
+		}
+		result.answers = r.Source.Ask(ctx, asked, at)
+		result.took = r.Clock.Since(started)
 		state.mu.Lock()
-		state.answered = &look{now, r.Clock.Since(started), spec, answers}
+		state.answered = result
 		state.mu.Unlock()
 		select {
 		case r.wake <- event.TypedGenericEvent[*v1alpha1.TrafficGate]{Object: gate}:

@@ -70,7 +70,9 @@ func (r *Reconciler) pass(ctx context.Context, gate *v1alpha1.TrafficGate) (time
 	now, state := r.Clock.Now(), r.states.of(gate)
 	looked := false
 	if idle(gate, w) == "" {
-		looked = r.measure(ctx, gate, state, w, now)
+		if looked, err = r.measure(gate, state, w, now); err != nil && !errors.As(err, &w.refused) {
+			return 0, err
+		}
 	}
 	plan := r.plan(gate, state, w, looked, now)
 	done := outcome{w: w, plan: plan, looked: looked, now: now}

@@ -118,7 +118,7 @@ func essence(s v1alpha1.TrafficGateStatus) v1alpha1.TrafficGateStatus {
 	if e := s.LastEvaluation; e != nil {
 		e.Time, e.Decision = metav1.Time{}, ""
 		for i := range e.Signals {
-			e.Signals[i].Level = ""
+			e.Signals[i].Level, e.Signals[i].Unknown, e.Signals[i].Missing = "", 0, ""
 		}
 	}
 	for i := range s.Conditions {
@@ -204,7 +204,7 @@ func signalsOf(state *gateState) (out []v1alpha1.SignalEvaluation) {
 	for _, s := range state.signals {
 		f := s.Result.Fleet
 		out = append(out, v1alpha1.SignalEvaluation{Name: s.Name, Known: int32(f.Known), Judged: int32(f.Judged),
-			Level: anomaly.Format(s.Kind, f.Level), Error: s.Err})
+			Unknown: int32(s.Unknown), Missing: s.Missing, Level: anomaly.Format(s.Kind, f.Level), Error: s.Err})
 	}
 	return out
 }
@@ -227,6 +227,9 @@ func sentence(o outcome) string {
 				return fmt.Sprintf("%s is held back: %s", d.Pod, d.Message)
 			}
 		}
+	}
+	if unknown := o.plan.Counts.Unknown; unknown > 0 {
+		return fmt.Sprintf("no serving pod looks bad; %d cannot be judged", unknown)
 	}
 	return "no serving pod looks bad"
 }

@@ -149,7 +149,9 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `interval: 15s
+	want := `falseAlarms:
+  podDays: 30
+interval: 15s
 limits:
   maxGated: 20%
   minServing: 2
@@ -166,7 +168,6 @@ signals:
   name: errors
   outlier:
     direction: High
-    minRatio: "2"
   ratio:
     bad: x
     total: "y"
@@ -206,7 +207,11 @@ func TestAccepted(t *testing.T) {
 		"a threshold above":            gate("outlier: {}", `threshold: {above: "0.05", for: 1m}`),
 		"a threshold below zero":       gate("outlier: {}", `threshold: {below: "-3.5"}`),
 		"a deviation from the mean":    gate("outlier: {}", `deviation: {percent: "75", from: Mean}`),
-		"an outlier on the low side":   gate("outlier: {}", `outlier: {direction: Low, minDifference: "0", minRatio: "1"}`),
+		"an outlier on the low side":   gate("outlier: {}", `outlier: {direction: Low, minDifference: "0", minRatio: "1.01"}`),
+		"a histogram":                  gate(`ratio: {bad: "x", total: "y"}`, "histogram: h"),
+		"a robust rule":                gate("outlier: {}", `robust: {k: "5", minRatio: "1.75", for: 3m}`),
+		"a wide budget":                spec("falseAlarms: {podDays: 3650}"),
+		"strata":                       spec("stratumLabel: pod-template-hash"),
 		"a value":                      gate(`ratio: {bad: "x", total: "y"}`, "value: z"),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -243,11 +248,11 @@ func TestRefused(t *testing.T) {
 		"after below window":          {spec("recovery: {after: 30s}"), `recovery.after must be at least window`},
 		"after out of range":          {spec("recovery: {after: 25h, maxAfter: 26h}"), `must be a duration from 5s to 24h, such as 30s or 1h30m`},
 		"maxAfter out of range":       {spec("recovery: {maxAfter: 169h}"), `must be a duration from 5s to 168h, such as 30s or 1h30m`},
-		"two questions":               {gate(`outlier: {}`, "outlier: {}\n    value: z"), `a signal has exactly one of ratio (bad events out of all) and value (one number a pod)`},
-		"no question":                 {gate(`    ratio: {bad: "x", total: "y"}`+"\n", ""), `a signal has exactly one of ratio (bad events out of all) and value (one number a pod)`},
+		"two questions":               {gate(`outlier: {}`, "outlier: {}\n    value: z"), `a signal has exactly one of ratio (bad events out of all), histogram (bucket counts) and value (one number a pod)`},
+		"no question":                 {gate(`    ratio: {bad: "x", total: "y"}`+"\n", ""), `a signal has exactly one of ratio (bad events out of all), histogram (bucket counts) and value (one number a pod)`},
 		"half a ratio":                {gate(`, total: "y"`, ""), `spec.signals[0].ratio.total: Required value`},
 		"an empty query":              {gate(`ratio: {bad: "x", total: "y"}`, `value: ""`), `spec.signals[0].value in body should be at least 1 chars long`},
-		"no rule":                     {gate("    outlier: {}\n", ""), `a signal has exactly one of outlier (worse than its peers), threshold (a fixed limit) and deviation`},
+		"no rule":                     {gate("    outlier: {}\n", ""), `a signal has exactly one of outlier (worse than its peers; recommended), robust (the same in standard deviations), threshold (a fixed limit) and deviation`},
 		"two rules":                   {gate("outlier: {}", `outlier: {}`+"\n    "+`threshold: {above: "1"}`), `a signal has exactly one of outlier`},
 		"a threshold of nothing":      {gate("outlier: {}", "threshold: {for: 1m}"), `a threshold has exactly one of above and below`},
 		"a threshold both ways":       {gate("outlier: {}", `threshold: {above: "1", below: "0"}`), `a threshold has exactly one of above and below`},
@@ -257,12 +262,15 @@ func TestRefused(t *testing.T) {
 		"a deviation of nothing":      {gate("outlier: {}", `deviation: {percent: "0"}`), `must be greater than 0`},
 		"a deviation from the mode":   {gate("outlier: {}", `deviation: {percent: "10", from: Mode}`), `supported values: "Median", "Mean"`},
 		"a sideways outlier":          {gate("outlier: {}", "outlier: {direction: Sideways}"), `supported values: "High", "Low", "Both"`},
-		"a ratio below one":           {gate("outlier: {}", `outlier: {minRatio: "0.5"}`), `must be at least 1`},
+		"a ratio below one":           {gate("outlier: {}", `outlier: {minRatio: "1"}`), `must be greater than 1`},
 		"a negative difference":       {gate("outlier: {}", `outlier: {minDifference: "-0.1"}`), `must not be negative`},
 		"negative samples":            {gate("outlier: {}", `outlier: {}`+"\n    "+`minSamples: "-1"`), `must not be negative`},
 		"a signal name with capitals": {gate("name: errors", "name: Errors"), `spec.signals[0].name in body should match`},
 		"two signals of one name":     {gate("outlier: {}", "outlier: {}\n  - {name: errors, value: z, outlier: {}}"), `spec.signals[1]: Duplicate value: {"name":"errors"}`},
-		"an outlier for years":        {gate("outlier: {}", `outlier: {for: 9000h}`), `must be a duration from 0s to 24h, such as 30s or 1h30m`},
+		"an outlier for years":        {gate("outlier: {}", `robust: {for: 9000h}`), `must be a duration from 0s to 24h, such as 30s or 1h30m`},
+		"a robust rule of nothing":    {gate("outlier: {}", `robust: {k: "0"}`), `must be greater than 0`},
+		"no budget":                   {spec("falseAlarms: {podDays: 0}"), `spec.falseAlarms.podDays in body should be greater than or equal to 1`},
+		"a histogram beyond a limit":  {gate(`ratio: {bad: "x", total: "y"}`+"\n    outlier: {}", "histogram: h\n    threshold: {above: \"1\"}"), `a histogram goes with outlier only`},
 		"a deviation for years":       {gate("outlier: {}", `deviation: {percent: "1", for: 9000h}`), `must be a duration from 0s to 24h, such as 30s or 1h30m`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,8 +5,9 @@ package v1alpha1
 //
 // Queries may use $namespace and $service (of the gate) and $__window.
 //
-// +kubebuilder:validation:XValidation:rule="(has(self.ratio) ? 1 : 0) + (has(self.value) ? 1 : 0) == 1",message="a signal has exactly one of ratio (bad events out of all) and value (one number a pod)"
-// +kubebuilder:validation:XValidation:rule="(has(self.outlier) ? 1 : 0) + (has(self.threshold) ? 1 : 0) + (has(self.deviation) ? 1 : 0) == 1",message="a signal has exactly one of outlier (worse than its peers), threshold (a fixed limit) and deviation (percent from the mean or median)"
+// +kubebuilder:validation:XValidation:rule="(has(self.ratio) ? 1 : 0) + (has(self.histogram) ? 1 : 0) + (has(self.value) ? 1 : 0) == 1",message="a signal has exactly one of ratio (bad events out of all), histogram (bucket counts) and value (one number a pod)"
+// +kubebuilder:validation:XValidation:rule="(has(self.outlier) ? 1 : 0) + (has(self.robust) ? 1 : 0) + (has(self.threshold) ? 1 : 0) + (has(self.deviation) ? 1 : 0) == 1",message="a signal has exactly one of outlier (worse than its peers; recommended), robust (the same in standard deviations), threshold (a fixed limit) and deviation (percent from the mean or median)"
+// +kubebuilder:validation:XValidation:rule="!has(self.histogram) || has(self.outlier)",message="a histogram goes with outlier only: for another rule ask for a value, such as a histogram_quantile"
 type Signal struct {
 	// name of the signal, unique in the gate.
 	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
@@ -18,6 +19,14 @@ type Signal struct {
 	// +optional
 	Ratio *RatioQuery `json:"ratio,omitempty"`
 
+	// histogram is a PromQL query that answers with the bucket counts of the
+	// window, by pod and le, such as request durations in seconds from the
+	// histogram that is there already.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=4096
+	// +optional
+	Histogram *string `json:"histogram,omitempty"`
+
 	// value is a PromQL query that answers with one number a pod, such as memory
 	// in use.
 	// +kubebuilder:validation:MinLength=1
@@ -26,9 +35,15 @@ type Signal struct {
 	Value *string `json:"value,omitempty"`
 
 	// outlier finds a pod that is worse than its peers by more than chance and by
-	// more than you care about. Recommended.
+	// more than you care about, with a stated rate of false alarms (see
+	// spec.falseAlarms). Recommended.
 	// +optional
 	Outlier *Outlier `json:"outlier,omitempty"`
+
+	// robust finds a pod that is so many robust standard deviations away from the
+	// median of the fleet, look after look.
+	// +optional
+	Robust *Robust `json:"robust,omitempty"`
 
 	// threshold finds a pod beyond a fixed limit.
 	// +optional
@@ -40,7 +55,8 @@ type Signal struct {
 	Deviation *Deviation `json:"deviation,omitempty"`
 
 	// minSamples is how many events (bad and good, in the window) a ratio must
-	// count for a pod before the pod is judged by it. Value signals ignore it.
+	// count for a pod before robust, threshold or deviation judge the pod by it.
+	// outlier needs no such limit: with fewer events it takes longer.
 	// +kubebuilder:default="5"
 	// +kubebuilder:validation:XValidation:rule="self.matches('^-?[0-9]+(\\\\.[0-9]+)?$') && double(self) >= 0.0",message="must not be negative, as a decimal number in quotes such as \"2.5\""
 	// +optional
@@ -67,8 +83,9 @@ type RatioQuery struct {
 // +kubebuilder:validation:Enum=High;Low;Both
 type Direction string
 
-// Outlier finds a pod that is worse than its peers.
-type Outlier struct {
+// Floors are the differences that you care about: a pod within either of its
+// peers is normal, however certain the difference is.
+type Floors struct {
 	// direction is the side on which a difference is bad.
 	// +kubebuilder:default=High
 	// +optional
@@ -76,23 +93,44 @@ type Outlier struct {
 
 	// minDifference is the least difference from the peers that you care about: in
 	// shares for a ratio ("0.01" is one percent of the requests, the default), in
-	// the value's own unit otherwise (default "0").
+	// the value's own unit or the unit of the histogram's bounds otherwise (default
+	// "0").
 	// +kubebuilder:validation:XValidation:rule="self.matches('^-?[0-9]+(\\\\.[0-9]+)?$') && double(self) >= 0.0",message="must not be negative, as a decimal number in quotes such as \"2.5\""
 	// +optional
 	MinDifference *Decimal `json:"minDifference,omitempty"`
 
 	// minRatio is the least ratio to the peers that you care about: "2" is twice
-	// theirs.
-	// +kubebuilder:default="2"
-	// +kubebuilder:validation:XValidation:rule="self.matches('^-?[0-9]+(\\\\.[0-9]+)?$') && double(self) >= 1.0",message="must be at least 1, as a decimal number in quotes such as \"2.5\""
+	// theirs. The default is "2" for a ratio, "1.4" for a histogram and "1.5" for a
+	// value.
+	// +kubebuilder:validation:XValidation:rule="self.matches('^-?[0-9]+(\\\\.[0-9]+)?$') && double(self) > 1.0",message="must be greater than 1, as a decimal number in quotes such as \"2.5\""
 	// +optional
 	MinRatio *Decimal `json:"minRatio,omitempty"`
+}
+
+// Outlier finds a pod that is worse than its peers. Evidence is gathered from
+// look to look, with error bars from the pod's own traffic, until a false alarm
+// is as unlikely as spec.falseAlarms asks for: a big fault is seen within a few
+// looks, a small one or one with little traffic takes longer.
+type Outlier struct {
+	Floors `json:",inline"`
+}
+
+// Robust finds a pod by the distance from the median of the fleet in units of
+// the median absolute deviation.
+type Robust struct {
+	Floors `json:",inline"`
+
+	// k is how many robust standard deviations make an outlier.
+	// +kubebuilder:default="3.5"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^-?[0-9]+(\\\\.[0-9]+)?$') && double(self) > 0.0",message="must be greater than 0, as a decimal number in quotes such as \"2.5\""
+	// +optional
+	K *Decimal `json:"k,omitempty"`
 
 	// for is how long a pod must look bad, look after look, before it is an
 	// outlier; two looks in a row are needed at least.
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+(\\\\.[0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be a duration from 0s to 24h, such as 30s or 1h30m"
 	// +optional
-	For *Duration `json:"for,omitzero"`
+	For *Duration `json:"for,omitempty"`
 }
 
 // Threshold finds a pod beyond a fixed limit.

@@ -92,6 +92,12 @@ type SignalEvaluation struct {
 	Known int32 `json:"known"`
 	// judged is how many pods were judged: serving, and past their warm-up.
 	Judged int32 `json:"judged"`
+	// unknown is how many of the judged pods the rule could not tell about.
+	// +optional
+	Unknown int32 `json:"unknown,omitempty"`
+	// missing says what was missing for those.
+	// +optional
+	Missing string `json:"missing,omitempty"`
 	// level is the typical level of the fleet, for people to read.
 	// +optional
 	Level string `json:"level,omitempty"`

@@ -113,6 +113,19 @@ type TrafficGateSpec struct {
 	// +required
 	Signals []Signal `json:"signals"`
 
+	// falseAlarms is how often the gate's outlier rules may be wrong. It sets the
+	// bar for their evidence.
+	// +kubebuilder:default={}
+	// +optional
+	FalseAlarms FalseAlarms `json:"falseAlarms,omitzero"`
+
+	// stratumLabel is the key of a pod label by whose value pods are compared with
+	// their like only, where there are at least four of them: a revision
+	// (pod-template-hash) or a kind of node.
+	// +kubebuilder:validation:MaxLength=316
+	// +optional
+	StratumLabel string `json:"stratumLabel,omitempty"`
+
 	// limits say how much of the fleet may be out. Whatever they say, it is always
 	// a strict minority.
 	// +kubebuilder:default={}
@@ -123,6 +136,19 @@ type TrafficGateSpec struct {
 	// +kubebuilder:default={}
 	// +optional
 	Recovery Recovery `json:"recovery,omitzero"`
+}
+
+// FalseAlarms is the budget of wrong gatings.
+type FalseAlarms struct {
+	// podDays is the number of pod-days in which at most one healthy pod may be
+	// taken for an outlier: 30 is once a month with one pod, or once in three days
+	// with ten. A longer time costs little: ten times as long takes about one look
+	// more.
+	// +kubebuilder:default=30
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100000
+	// +optional
+	PodDays int32 `json:"podDays,omitempty"`
 }
 
 // ServiceReference names a Service in the gate's namespace.

@@ -1,6 +1,10 @@
 package decide
 
-import "time"
+import (
+	"time"
+
+	"github.com/podgate/podgate/anomaly"
+)
 
 // Policy is a gate's spec as plain values.
 type Policy struct {
@@ -38,8 +42,9 @@ func (p Policy) Allowance(n int) int {
 // Counts is the fleet by state.
 type Counts struct {
 	Total, Serving, NotReady, Unlabelled, Gated, HeldOut, Trial int
-	// Outliers is how many pods look bad now.
-	Outliers int
+	// Outliers is how many pods look bad now, Unknown how many nothing can be said
+	// of although they are judged.
+	Outliers, Unknown int
 	// Limit is how many pods may be out at once.
 	Limit int
 }
@@ -66,8 +71,11 @@ func (s *step) count() Counts {
 		if s.onTrial(p) {
 			c.Trial++
 		}
-		if s.finding(p).Class == outlier {
+		switch f := s.finding(p); {
+		case f.Class == anomaly.Outlier:
 			c.Outliers++
+		case f.Class != anomaly.Normal && p.Judged(s.Gate, s.Policy, s.Now):
+			c.Unknown++
 		}
 	}
 	return c

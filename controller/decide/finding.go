@@ -6,8 +6,6 @@ import (
 	"github.com/podgate/podgate/anomaly"
 )
 
-const outlier = anomaly.Outlier
-
 // Signal is what one signal's detector said at one look.
 type Signal struct {
 	Name string
@@ -19,6 +17,10 @@ type Signal struct {
 	// Answered is how many of the judged pods Prometheus had an answer for; the
 	// detector may need more than an answer, such as enough events.
 	Answered int
+	// Unknown is how many of the judged pods the detector could not tell about,
+	// and Missing what was missing for one of them.
+	Unknown int
+	Missing string
 	// Err says why there was no answer; the result is then empty.
 	Err string
 }
@@ -42,6 +44,9 @@ func (f Finding) String() string {
 	if f.Class == anomaly.Unknown || f.Class == "" {
 		return "unknown: " + f.Missing
 	}
+	if f.Unit == nats {
+		return f.Signal + ": " + f.Explain(f.Kind)
+	}
 	return fmt.Sprintf("%s: %s where its peers have %s (evidence %.3g %s, %.3g needed; %s)",
 		f.Signal, anomaly.Format(f.Kind, f.Level), anomaly.Format(f.Kind, f.Peers),
 		f.Evidence, f.Unit, f.Bar, f.samples())
@@ -54,15 +59,31 @@ func (f Finding) samples() string {
 	return fmt.Sprintf("%.0f events", f.Samples)
 }
 
+// nats is the unit of evidence that several signals can add up to.
+const nats = "nats"
+
 // findings merges the signals' verdicts pod by pod: an outlier by any signal is
-// an outlier; a pod is unknown only if every signal is silent about it.
+// an outlier, and so is one by all of them together; a pod is unknown only if
+// every signal is silent about it.
 func findings(signals []Signal) map[string]Finding {
 	out := map[string]Finding{}
+	sequential := map[string][]anomaly.Verdict{}
 	for _, s := range signals {
 		for _, v := range s.Result.Verdicts {
 			f := Finding{s.Name, s.Kind, s.Unit, s.Result.Fleet, v}
 			if before, ok := out[v.Pod]; !ok || f.outweighs(before) {
 				out[v.Pod] = f
+			}
+			if s.Unit == nats {
+				sequential[v.Pod] = append(sequential[v.Pod], v)
+			}
+		}
+	}
+	for pod, verdicts := range sequential {
+		if f := out[pod]; f.Class == anomaly.Normal && f.Unit == nats && len(verdicts) > 1 {
+			if evidence, bar := anomaly.Together(verdicts...); evidence >= bar && f.Recovery < anomaly.Recovered {
+				f.Class, f.Evidence, f.Bar = anomaly.Outlier, evidence, bar
+				out[pod] = f
 			}
 		}
 	}

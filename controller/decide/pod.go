@@ -18,6 +18,9 @@ type Pod struct {
 	Labelled bool
 	// ByOther says that somebody else than Podgate wrote the traffic label last.
 	ByOther bool
+	// Stratum groups pods that are compared with each other only; empty puts all
+	// in one.
+	Stratum string
 	// Override is the value of the override label, empty if there is none.
 	Override string
 	// Memory is what Podgate has noted on the pod.
@@ -89,8 +92,15 @@ func (p Pod) Ours(gate string) bool {
 		p.Memory.Gate == gate && !p.Memory.GatedAt.IsZero()
 }
 
-// Judged reports whether the pod's metrics may speak for or against anybody: it
-// is served traffic, and past its warm-up.
-func (p Pod) Judged(gate string, policy Policy, now time.Time) bool {
-	return p.State(gate) == Serving && now.Sub(p.ReadySince) >= policy.WarmUp
+// Judged reports whether the pod's metrics as of some instant, now or in the
+// past, may speak for or against anybody: it was served traffic then, and past
+// its warm-up. Of the past no more is known than the pod's notes tell.
+func (p Pod) Judged(gate string, policy Policy, at time.Time) bool {
+	switch p.State(gate) {
+	case Serving:
+		return at.Sub(p.ReadySince) >= policy.WarmUp && !at.Before(p.Memory.ReleasedAt)
+	case Gated:
+		return p.Ready && at.Sub(p.ReadySince) >= policy.WarmUp && at.Before(p.Memory.GatedAt)
+	}
+	return false
 }

@@ -3,7 +3,6 @@ package source
 import (
 	"context"
 	"fmt"
-	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -16,8 +15,8 @@ import (
 
 // Question is one signal's query or queries, with every variable filled in.
 type Question struct {
-	// Value is the query of a value signal; Bad and Total are those of a ratio.
-	Value, Bad, Total string
+	// Value, Histogram, or Bad and Total are the queries; the others are empty.
+	Value, Histogram, Bad, Total string
 	// PodLabel is the label of the answers that holds the pod's name.
 	PodLabel string
 	// Namespace of the pods: an answer that says it is about another namespace is
@@ -28,6 +27,9 @@ type Question struct {
 // Sample is the answer for one pod.
 type Sample struct {
 	Value, Bad, Total float64
+	// Bounds and Counts are a histogram's buckets: ascending upper bounds, the
+	// last of which is +Inf, and the cumulative counts at or below each.
+	Bounds, Counts []float64
 }
 
 // Answer is what a question was answered, by the pods' names. Samples that are
@@ -65,81 +67,68 @@ func New(address string, client config.HTTPClientConfig, timeout time.Duration) 
 func (p *Prometheus) Ask(ctx context.Context, questions []Question, at time.Time) []Answer {
 	answers := make([]Answer, len(questions))
 	for i, q := range questions {
-		byPod, err := p.ask(ctx, q, at)
+		moments, err := answer(q, func(text string) ([]model.Vector, error) {
+			v, err := p.instant(ctx, text, at)
+			return []model.Vector{v}, err
+		})
 		if err != nil {
 			answers[i].Err = err
 			continue
 		}
-		answers[i].ByPod = byPod
+		answers[i].ByPod = moments[0]
 	}
 	return answers
 }
 
-func (p *Prometheus) ask(ctx context.Context, q Question, at time.Time) (map[string]Sample, error) {
-	out := map[string]Sample{}
-	if q.Value != "" {
-		values, err := p.query(ctx, q, q.Value, at)
-		for pod, v := range values {
-			out[pod] = Sample{Value: v}
+// answer runs the queries of a question and sorts what they answer by pod, for
+// each moment that run answers for.
+func answer(q Question, run func(text string) ([]model.Vector, error)) ([]map[string]Sample, error) {
+	switch {
+	case q.Value != "":
+		return values(q, q.Value, run)
+	case q.Histogram != "":
+		return histograms(q, run)
+	}
+	total, err := values(q, q.Total, run)
+	if err != nil {
+		return nil, err
+	}
+	bad, err := values(q, q.Bad, run)
+	if err != nil {
+		return nil, err
+	}
+	for i := range total {
+		for pod, n := range total[i] {
+			// No series of bad events means that there were none. The two queries see
+			// scrapes a moment apart, so bad may be a little ahead.
+			total[i][pod] = Sample{Bad: min(bad[i][pod].Value, n.Value), Total: n.Value}
 		}
-		return out, err
 	}
-	total, err := p.query(ctx, q, q.Total, at)
-	if err != nil {
-		return nil, err
-	}
-	bad, err := p.query(ctx, q, q.Bad, at)
-	if err != nil {
-		return nil, err
-	}
-	for pod, n := range total {
-		// No series of bad events means that there were none. The two queries see
-		// scrapes a moment apart, so bad may be a little ahead.
-		out[pod] = Sample{Bad: min(bad[pod], n), Total: n}
-	}
-	return out, nil
+	return total, nil
 }
 
-// query runs one instant query and returns its finite samples by pod.
-func (p *Prometheus) query(ctx context.Context, q Question, text string, at time.Time) (map[string]float64, error) {
+// instant runs one query as of an instant.
+func (p *Prometheus) instant(ctx context.Context, text string, at time.Time) (model.Vector, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	result, warnings, _, err := p.api.Query(ctx, text, at, promapi.WithTimeout(p.timeout))
-	if err != nil {
-		return nil, classify(text, err)
-	}
-	if len(warnings) > 0 {
-		return nil, &QueryError{Failed, text, fmt.Errorf("the answer is not complete: %s", strings.Join(warnings, "; "))}
+	if err := complete(text, warnings, err); err != nil {
+		return nil, err
 	}
 	vector, ok := result.(model.Vector)
 	if !ok {
 		return nil, &QueryError{Rejected, text, fmt.Errorf("the answer is a %s where a vector with one series a pod is needed", result.Type())}
 	}
-	return sortByPod(vector, q, text)
+	return vector, nil
 }
 
-func sortByPod(vector model.Vector, q Question, text string) (map[string]float64, error) {
-	out := make(map[string]float64, len(vector))
-	labelled := len(vector) == 0
-	for _, s := range vector {
-		pod := string(s.Metric[model.LabelName(q.PodLabel)])
-		if ns, ok := s.Metric["namespace"]; pod == "" || (ok && string(ns) != q.Namespace) {
-			labelled = labelled || pod != ""
-			continue
-		}
-		labelled = true
-		if _, twice := out[pod]; twice {
-			return nil, &QueryError{Ambiguous, text, fmt.Errorf("the query answers with several series for pod %s", pod)}
-		}
-		out[pod] = float64(s.Value)
+// complete turns a failure, or an answer in part, into our error.
+func complete(text string, warnings promapi.Warnings, err error) error {
+	if err != nil {
+		return classify(text, err)
 	}
-	if !labelled {
-		return nil, &QueryError{Rejected, text, fmt.Errorf("no series of the answer has a label %q with the pod's name: keep it, or set spec.podLabel", q.PodLabel)}
+	if len(warnings) > 0 {
+		return &QueryError{Failed, text, fmt.Errorf("the answer is not complete: %s", strings.Join(warnings, "; "))}
 	}
-	for pod, v := range out {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			delete(out, pod)
-		}
-	}
-	return out, nil
+	return nil
 }

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +55,7 @@ func vector(series ...string) string {
 
 func TestAsk(t *testing.T) {
 	ratio := source.Question{Bad: "bad", Total: "total", PodLabel: "pod", Namespace: "shop"}
+	buckets := source.Question{Histogram: "h", PodLabel: "pod", Namespace: "shop"}
 	value := source.Question{Value: "v", PodLabel: "pod", Namespace: "shop"}
 	for name, row := range map[string]struct {
 		question source.Question
@@ -83,6 +85,15 @@ func TestAsk(t *testing.T) {
 			answers: map[string]string{"v": vector(`{"pod":"a","namespace":"other"} 9`, `{"pod":"a","namespace":"shop"} 1`)},
 			want:    map[string]source.Sample{"a": {Value: 1}}},
 
+		"a histogram, in any order": {question: buckets,
+			answers: map[string]string{"h": vector(`{"pod":"a","le":"+Inf"} 9`, `{"pod":"a","le":"0.1"} 4`, `{"pod":"a","le":"0.05"} 2`)},
+			want:    map[string]source.Sample{"a": {Bounds: []float64{0.05, 0.1, math.Inf(1)}, Counts: []float64{2, 4, 9}}}},
+		"a histogram without +Inf is no data": {question: buckets, answers: map[string]string{"h": vector(`{"pod":"a","le":"0.1"} 4`, `{"pod":"a","le":"1"} 5`)},
+			want: map[string]source.Sample{}},
+		"a histogram without le": {question: buckets, answers: map[string]string{"h": vector(`{"pod":"a"} 4`)},
+			failure: source.Rejected, message: "no bucket bound in its label le"},
+		"a bucket twice": {question: buckets, answers: map[string]string{"h": vector(`{"pod":"a","le":"1","code":"200"} 4`, `{"pod":"a","le":"1","code":"500"} 4`, `{"pod":"a","le":"+Inf"} 9`)},
+			failure: source.Ambiguous, message: "several series for the bucket 1"},
 		"two series a pod": {question: value, answers: map[string]string{"v": vector(`{"pod":"a","code":"200"} 9`, `{"pod":"a","code":"500"} 1`)},
 			failure: source.Ambiguous, message: "several series for pod a: aggregate it"},
 		"a label that isn't there": {question: value, answers: map[string]string{"v": vector(`{"instance":"a"} 9`)},
@@ -100,7 +111,7 @@ func TestAsk(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := prometheus(t, row.answers).Ask(context.Background(), []source.Question{row.question}, time.Unix(1772334000, 0))[0]
 			if row.failure == "" {
-				if got.Err != nil || !maps.Equal(got.ByPod, row.want) {
+				if got.Err != nil || !reflect.DeepEqual(got.ByPod, row.want) {
 					t.Errorf("got %v, %v; want %v", got.ByPod, got.Err, row.want)
 				}
 				return
@@ -121,6 +132,35 @@ func TestOneBadQueryDoesNotHideTheOthers(t *testing.T) {
 	got := p.Ask(context.Background(), []source.Question{{Value: "wrong", PodLabel: "pod"}, {Value: "v", PodLabel: "pod"}}, time.Now())
 	if got[0].Err == nil || got[1].Err != nil || len(got[1].ByPod) != 1 {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// TestHistory: a range is what the instants would have been, gaps included.
+func TestHistory(t *testing.T) {
+	matrix := func(series string) string {
+		return `{"status":"success","data":{"resultType":"matrix","result":[` + series + `]}}`
+	}
+	p := prometheus(t, map[string]string{
+		"bad":   matrix(`{"metric":{"pod":"a"},"values":[[1000,"1"],[1030,"3"]]}`),
+		"total": matrix(`{"metric":{"pod":"a"},"values":[[1000,"10"],[1015,"20"],[1030,"30"]]},{"metric":{"pod":"b"},"values":[[1030,"5"]]}`),
+	})
+	got, err := p.History(context.Background(), []source.Question{{Bad: "bad", Total: "total", PodLabel: "pod"}}, time.Unix(1000, 0), time.Unix(1030, 0), 15*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []map[string]source.Sample{
+		{"a": {Bad: 1, Total: 10}}, {"a": {Total: 20}}, {"a": {Bad: 3, Total: 30}, "b": {Total: 5}},
+	}
+	if len(got) != len(want) {
+		t.Fatalf("%d moments, want %d", len(got), len(want))
+	}
+	for i, m := range got {
+		if !m.At.Equal(time.Unix(int64(1000+15*i), 0)) || !reflect.DeepEqual(m.Answers[0].ByPod, want[i]) {
+			t.Errorf("moment %d: %v %v, want %v", i, m.At, m.Answers[0].ByPod, want[i])
+		}
+	}
+	if _, err := p.History(context.Background(), []source.Question{{Value: "wrong", PodLabel: "pod"}}, time.Unix(0, 0), time.Unix(9, 0), time.Second); err == nil {
+		t.Error("a wrong query gave a history")
 	}
 }
 

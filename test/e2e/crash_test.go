@@ -256,6 +256,11 @@ func (i *incarnation) client(c *rest.Config, o client.Options) (client.Client, e
 	}), nil
 }
 
+// History is none.
+func (firstPodIsBad) History(context.Context, []source.Question, time.Time, time.Time, time.Duration) ([]source.Moment, error) {
+	return nil, nil
+}
+
 // firstPodIsBad answers that one pod, always the same, is beyond the limit.
 type firstPodIsBad struct{ client client.Client }
 

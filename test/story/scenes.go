@@ -2,6 +2,7 @@ package story
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -63,9 +64,19 @@ func oneFails(ctx context.Context, t *Teller) error {
 	gated := time.Now()
 	before := t.Load.View(fault, gated)
 	t.say("gated after %s: the client saw %s errors meanwhile", round(gated.Sub(fault)), percent(before.ErrorShare()))
-	if gate, err := t.GetGate(ctx); err == nil && len(gate.Status.Gated) > 0 {
-		t.say("why: %s", gate.Status.Gated[0].Reason)
+	why := ""
+	if _, err := stage.Until(ctx, 5*time.Second, func() error {
+		gate, err := t.GetGate(ctx)
+		if err == nil && len(gate.Status.Gated) == 0 {
+			err = errors.New("the gate's status lists no gated pod")
+		} else if err == nil {
+			why = gate.Status.Gated[0].Reason
+		}
+		return err
+	}); err != nil {
+		return err
 	}
+	t.say("why: %s", why)
 	if err := pause(ctx, 4*time.Second); err != nil {
 		return err
 	}
@@ -199,7 +210,7 @@ func sixFail(ctx context.Context, t *Teller) error {
 	if err := t.Turn(ctx, stage.Dials{}, six...); err != nil {
 		return err
 	}
-	_, err = t.untilReady(ctx, v1alpha1.ReasonEnforcing, 60*time.Second)
+	_, err = t.untilReady(ctx, v1alpha1.ReasonEnforcing, 120*time.Second)
 	return err
 }
 

@@ -1,0 +1,139 @@
+package controller
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/podgate/podgate/api/v1alpha1"
+	"github.com/podgate/podgate/controller/decide"
+	"github.com/podgate/podgate/controller/source"
+)
+
+func gateOf(signals ...v1alpha1.Signal) *v1alpha1.TrafficGate {
+	g := &v1alpha1.TrafficGate{}
+	g.Name, g.UID = "web", "1"
+	g.Spec.Interval, g.Spec.Window = v1alpha1.DurationOf(15*time.Second), v1alpha1.DurationOf(time.Minute)
+	g.Spec.FalseAlarms.PodDays = 30
+	g.Spec.Signals = signals
+	return g
+}
+
+// TestARestartForgetsNothing: detectors that were given the past by History say
+// the same, to the bit, as detectors that were there.
+func TestARestartForgetsNothing(t *testing.T) {
+	gate := gateOf(v1alpha1.Signal{Name: "errors", Ratio: &v1alpha1.RatioQuery{Bad: "b", Total: "t"}, Outlier: &v1alpha1.Outlier{}},
+		v1alpha1.Signal{Name: "memory", Value: new("m"), Outlier: &v1alpha1.Outlier{}})
+	var pods []decide.Pod
+	for i := range 10 {
+		pods = append(pods, decide.Pod{Name: fmt.Sprint("web-", i), UID: fmt.Sprint(i), Ready: true, Labelled: true, Traffic: "yes", ReadySince: noon.Add(-24 * time.Hour)})
+	}
+	w := &world{pods: pods}
+	moment := func(k int) source.Moment {
+		m := source.Moment{At: noon.Add(time.Duration(k) * 15 * time.Second), Answers: make([]source.Answer, 2)}
+		for i := range m.Answers {
+			m.Answers[i].ByPod = map[string]source.Sample{}
+		}
+		for i, p := range pods {
+			bad := float64((k + i) % 3)
+			if i == 4 && k > 396 {
+				bad = 150
+			}
+			m.Answers[0].ByPod[p.Name] = source.Sample{Bad: bad, Total: 600}
+			m.Answers[1].ByPod[p.Name] = source.Sample{Value: 100 + 5*math.Sin(float64(k*i))}
+		}
+		return m
+	}
+	lived, err := newDetectors(gate.Spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var history []source.Moment
+	for k := range 399 {
+		lived.judge(moment(k).Answers, gate.Name, pods, w.policy, moment(k).At)
+		history = append(history, moment(k))
+	}
+	now := moment(399)
+	want := lived.judge(now.Answers, gate.Name, pods, w.policy, now.At)
+
+	state := &gateState{}
+	if err := state.learn(gate, &look{history: history, remembers: true, answers: now.Answers}, pods, w); err != nil {
+		t.Fatal(err)
+	}
+	got := state.detectors.judge(now.Answers, gate.Name, pods, w.policy, now.At)
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("after a restart:\n%v\nwithout:\n%v", got, want)
+	}
+	if v := got[0].Result.Verdicts[4]; v.Evidence <= 0 {
+		t.Errorf("the bad pod has no evidence against it, so that the test shows nothing: %+v", v)
+	}
+}
+
+func TestHistoryIsAskedForUntilItComes(t *testing.T) {
+	gate := gateOf(v1alpha1.Signal{Name: "errors", Value: new("m"), Outlier: &v1alpha1.Outlier{}})
+	down, well := []source.Answer{{Err: errors.New("down")}}, []source.Answer{{}}
+	state, w := &gateState{}, &world{}
+	for _, step := range []struct {
+		name           string
+		look           look
+		remembered     bool
+		sparedUntilNow bool
+	}{
+		{"Prometheus is down", look{at: noon, answers: down, historyErr: errors.New("down")}, false, false},
+		{"only the past is too much", look{at: noon, answers: well, historyErr: errors.New("too slow")}, false, true},
+		{"it comes", look{at: noon, answers: well, remembers: true}, true, true},
+	} {
+		if err := state.learn(gate, &step.look, nil, w); err != nil {
+			t.Fatal(err)
+		}
+		if state.remembered != step.remembered || state.nextHistory.After(noon) != step.sparedUntilNow {
+			t.Errorf("%s: remembered %t, next try %s", step.name, state.remembered, state.nextHistory)
+		}
+	}
+}
+
+// TestLooksKeepTheirBeat: looks fall on the same instants whenever they are
+// taken, within the last interval, and not on everybody's.
+func TestLooksKeepTheirBeat(t *testing.T) {
+	gate := gateOf()
+	interval := gate.Spec.Interval.Std()
+	first := lastTick(gate, noon)
+	offsets := map[time.Duration]bool{}
+	for i := range 100 {
+		now := noon.Add(time.Duration(i) * 1234 * time.Millisecond)
+		at := lastTick(gate, now)
+		if at.After(now) || now.Sub(at) >= interval || at.Sub(first)%interval != 0 {
+			t.Fatalf("at %s: %s", now, at)
+		}
+		other := gateOf()
+		other.UID = types.UID(fmt.Sprint("gate-", i))
+		offsets[noon.Sub(lastTick(other, noon))] = true
+	}
+	if len(offsets) < 50 {
+		t.Errorf("100 gates look at only %d different instants", len(offsets))
+	}
+}
+
+func TestDetectorsAreMadeAnewWhenTheirSpecChanges(t *testing.T) {
+	a := gateOf(v1alpha1.Signal{Name: "errors", Value: new("m"), Outlier: &v1alpha1.Outlier{}})
+	for name, edit := range map[string]func(*v1alpha1.TrafficGateSpec){
+		"a query":    func(s *v1alpha1.TrafficGateSpec) { s.Signals[0].Value = new("n") },
+		"the budget": func(s *v1alpha1.TrafficGateSpec) { s.FalseAlarms.PodDays = 31 },
+		"the window": func(s *v1alpha1.TrafficGateSpec) { s.Window = v1alpha1.DurationOf(2 * time.Minute) },
+	} {
+		b := a.DeepCopy()
+		edit(&b.Spec)
+		if fingerprint(a.Spec) == fingerprint(b.Spec) {
+			t.Errorf("%s changed, and the detectors would not", name)
+		}
+	}
+	b := a.DeepCopy()
+	b.Spec.Mode, b.Spec.Recovery.After = v1alpha1.ModeEnforce, v1alpha1.DurationOf(time.Hour)
+	if fingerprint(a.Spec) != fingerprint(b.Spec) {
+		t.Error("the mode changed, and the detectors would forget")
+	}
+}
