@@ -86,8 +86,18 @@ func newDetector(spec v1alpha1.TrafficGateSpec, s v1alpha1.Signal) (anomaly.Dete
 		Kind: kindOf(s), Direction: anomaly.Direction(s.Outlier.Direction),
 		MinDifference: s.Outlier.MinDifference.Or(difference), MinRatio: s.Outlier.MinRatio.Or(ratio),
 		Interval: spec.Interval.Std(), Window: spec.Window.Std(),
-		PodDays: float64(spec.FalseAlarms.PodDays), Signals: len(spec.Signals),
+		PodDays: float64(spec.FalseAlarms.PodDays), Signals: outlierSignals(spec.Signals),
 	})
+}
+
+// outlierSignals is how many signals share the budget of false alarms.
+func outlierSignals(signals []v1alpha1.Signal) (n int) {
+	for _, s := range signals {
+		if s.Outlier != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // floorsOf are the floors that a spec need not name, as its descriptions say.

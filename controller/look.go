@@ -24,7 +24,7 @@ type Source interface {
 // historyLength is how much of Prometheus' history detectors are given before
 // their first look: what they learn is only in memory, and is learned again from
 // there by the same steps.
-const historyLength = 2 * time.Hour
+const historyLength = 3 * time.Hour
 
 // historyRetry is how long a Prometheus that answers about now but not about the
 // past is spared another try.
