@@ -80,13 +80,16 @@ func patchOf(pod *corev1.Pod, trafficLabel string, d decide.Decision) []operatio
 	ops := []operation{{"test", "/metadata/uid", d.UID}}
 	if d.Before.Labelled {
 		ops = append(ops, operation{"test", label, d.Before.Traffic})
+		if len(pod.Annotations) == 0 { // the map is made below, and must not replace one
+			ops = append(ops, operation{"test", "/metadata/resourceVersion", pod.ResourceVersion})
+		}
 	} else { // there is no testing for a label that isn't there
 		ops = append(ops, operation{"test", "/metadata/resourceVersion", pod.ResourceVersion})
 	}
-	if len(pod.Labels) == 0 && !d.Before.Labelled {
-		ops = append(ops, operation{"add", "/metadata/labels", map[string]string{}})
-	}
-	if d.Traffic != d.Before.Traffic || !d.Before.Labelled {
+	if relabels := d.Action != decide.Note && (d.Traffic != d.Before.Traffic || !d.Before.Labelled); relabels {
+		if len(pod.Labels) == 0 {
+			ops = append(ops, operation{"add", "/metadata/labels", map[string]string{}})
+		}
 		ops = append(ops, operation{"add", label, d.Traffic})
 	}
 	return append(ops, annotationOps(pod.Annotations, annotationsOf(d.Memory, trafficLabel))...)

@@ -56,10 +56,14 @@ func readyCondition(gate *v1alpha1.TrafficGate, state *gateState, o outcome, met
 	}
 	enforce := gate.Spec.Mode == v1alpha1.ModeEnforce
 	switch {
+	case state.failedPasses >= 3:
+		return is(metav1.ConditionFalse, v1alpha1.ReasonWriteFailed, "%d passes in a row could not do what was decided: %v", state.failedPasses, o.err)
 	case gate.Spec.Mode == v1alpha1.ModeSuspended:
 		return is(metav1.ConditionTrue, v1alpha1.ReasonSuspended, "suspended: every pod is back, nothing is watched")
 	case enforce && o.w.unenrolled != "":
 		return is(metav1.ConditionFalse, v1alpha1.ReasonNotEnrolled, "acts as a dry run: %s", o.w.unenrolled)
+	case o.w.unchecked != "":
+		return is(metav1.ConditionFalse, v1alpha1.ReasonWorkloadUnreadable, "nobody is gated until it is known whether a workload selects its pods by the traffic label: %s", o.w.unchecked)
 	case !state.looked:
 		return is(metav1.ConditionUnknown, v1alpha1.ReasonReconciling, "waiting for the first answer from Prometheus")
 	case metrics.Status == metav1.ConditionFalse:

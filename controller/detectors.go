@@ -133,7 +133,7 @@ func questions(gate *v1alpha1.TrafficGate) []source.Question {
 }
 
 // judge steps every detector with the answers of one look.
-func (d *detectors) judge(answers []source.Answer, gate string, pods []decide.Pod, policy decide.Policy, at time.Time) []decide.Signal {
+func (d *detectors) judge(answers []source.Answer, gate string, pods []decide.Pod, policy decide.Policy, at, now time.Time) []decide.Signal {
 	out := make([]decide.Signal, len(d.signals))
 	for i, s := range d.signals {
 		out[i] = decide.Signal{Name: s.Name, Kind: kindOf(s), Unit: d.made[i].Unit()}
@@ -145,7 +145,7 @@ func (d *detectors) judge(answers []source.Answer, gate string, pods []decide.Po
 		}
 		// A look without an answer is a step all the same: silence is never
 		// evidence, and breaks a spell of bad looks.
-		joined := samples(answers[i], gate, pods, policy, at)
+		joined := samples(answers[i], gate, pods, policy, at, now)
 		for _, s := range joined {
 			if s.Judged && s.Known {
 				out[i].Answered++
@@ -165,12 +165,12 @@ func (d *detectors) judge(answers []source.Answer, gate string, pods []decide.Po
 }
 
 // samples joins an answer with the fleet. Answers for other pods fall away.
-func samples(a source.Answer, gate string, pods []decide.Pod, policy decide.Policy, at time.Time) []anomaly.Sample {
+func samples(a source.Answer, gate string, pods []decide.Pod, policy decide.Policy, at, now time.Time) []anomaly.Sample {
 	out := make([]anomaly.Sample, 0, len(pods))
 	for _, p := range pods {
 		s, known := a.ByPod[p.Name]
 		out = append(out, anomaly.Sample{
-			Pod: p.UID, Judged: p.Judged(gate, policy, at), Known: known, Stratum: p.Stratum,
+			Pod: p.UID, Judged: p.Judged(gate, policy, at, now), Known: known, Stratum: p.Stratum,
 			Value: s.Value, Bad: s.Bad, Total: s.Total, Bounds: s.Bounds, Counts: s.Counts,
 		})
 	}

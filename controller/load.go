@@ -27,6 +27,9 @@ type world struct {
 	objects      map[string]*corev1.Pod // by UID
 	// refused says why the gate cannot work; nil if it can.
 	refused *refusal
+	// unchecked says why it could not be checked, this time, whether the gate can
+	// work; nobody is gated then. Empty if it could.
+	unchecked string
 	// unenrolled says why flipping the label has no effect; empty if it has.
 	unenrolled string
 }
@@ -42,13 +45,14 @@ type view struct {
 func (r *Reconciler) cached() view { return view{r.Client, true} }
 func (r *Reconciler) live() view   { return view{r.Live, false} }
 
-// load reads the world, and writes nothing.
-func (r *Reconciler) load(ctx context.Context, from view, gate *v1alpha1.TrafficGate) (*world, error) {
+// load reads the world, and writes nothing. Without checks it does not ask
+// whether taking pods out would be right: bringing them back always is.
+func (r *Reconciler) load(ctx context.Context, from view, gate *v1alpha1.TrafficGate, checks bool) (*world, error) {
 	w := &world{objects: map[string]*corev1.Pod{}}
 	policy, err := policyOf(gate.Spec)
 	if err == nil {
 		w.policy = policy
-		err = r.loadFleet(ctx, from, gate, w)
+		err = r.loadFleet(ctx, from, gate, w, checks)
 	}
 	if err != nil && !errors.As(err, &w.refused) {
 		return nil, err
@@ -56,7 +60,7 @@ func (r *Reconciler) load(ctx context.Context, from view, gate *v1alpha1.Traffic
 	return w, r.loadStrays(ctx, from, gate, w)
 }
 
-func (r *Reconciler) loadFleet(ctx context.Context, from view, gate *v1alpha1.TrafficGate, w *world) error {
+func (r *Reconciler) loadFleet(ctx context.Context, from view, gate *v1alpha1.TrafficGate, w *world, checks bool) error {
 	key := gate.Spec.TrafficLabel
 	var svc corev1.Service
 	err := from.Get(ctx, types.NamespacedName{Namespace: gate.Namespace, Name: gate.Spec.ServiceRef.Name}, &svc)
@@ -83,10 +87,18 @@ func (r *Reconciler) loadFleet(ctx context.Context, from view, gate *v1alpha1.Tr
 		}
 		w.pods = append(w.pods, pod)
 	}
+	if !checks {
+		return nil
+	}
 	if err := r.checkOtherGates(ctx, gate, fleet); err != nil {
 		return err
 	}
-	return r.checkWorkloads(ctx, gate, fleet)
+	err = r.checkWorkloads(ctx, gate, fleet)
+	if refused := (*refusal)(nil); err != nil && !errors.As(err, &refused) {
+		w.unchecked = err.Error()
+		return nil
+	}
+	return err
 }
 
 func (r *Reconciler) listFleet(ctx context.Context, from view, namespace string, selector labels.Set) ([]*corev1.Pod, error) {

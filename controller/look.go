@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"fmt"
 	"hash/fnv"
 	"sync"
 	"time"
@@ -51,6 +52,8 @@ type gateState struct {
 	failures []string // condition reasons, by signal; empty where there is none
 	lookedAt time.Time
 	looked   bool
+	// failedPasses counts the passes in a row whose writes failed.
+	failedPasses int
 	// shadow is what a dry run has decided about pods, by UID.
 	shadow map[string]shadowed
 	// told remembers the last hold that was reported of each pod.
@@ -114,7 +117,7 @@ func (r *Reconciler) measure(gate *v1alpha1.TrafficGate, state *gateState, w *wo
 		state.detectors, state.remembered, state.nextHistory = made, false, time.Time{}
 		state.signals, state.looked, state.nextLook = nil, false, time.Time{}
 	}
-	fresh, err := r.takeAnswer(gate, state, w)
+	fresh, err := r.takeAnswer(gate, state, w, now)
 	if err != nil {
 		return false, err
 	}
@@ -122,8 +125,11 @@ func (r *Reconciler) measure(gate *v1alpha1.TrafficGate, state *gateState, w *wo
 	tooFar := state.nextLook.Sub(now) > interval // the clock jumped back
 	if !state.asking && (tooFar || !now.Before(state.nextLook)) {
 		at := lastTick(gate, now)
-		state.nextLook, state.asking = at.Add(interval), true
-		r.ask(gate, state, at)
+		state.nextLook = at.Add(interval)
+		if !tooOld(gate, at, now) { // with a long interval the last tick can be long past
+			state.asking = true
+			r.ask(gate, state, at)
+		}
 	}
 	return fresh, nil
 }
@@ -140,7 +146,32 @@ func lastTick(gate *v1alpha1.TrafficGate, now time.Time) time.Time {
 	return now.Add(-offset).Truncate(interval).Add(offset)
 }
 
-func (r *Reconciler) takeAnswer(gate *v1alpha1.TrafficGate, state *gateState, w *world) (bool, error) {
+// tooOld reports whether nothing may be decided any more on answers as of some
+// instant.
+func tooOld(gate *v1alpha1.TrafficGate, at, now time.Time) bool {
+	return now.Sub(at) > 2*gate.Spec.Window.Std()
+}
+
+// rest forgets what was seen, because the gate has stopped looking: what it
+// will see next must speak for itself.
+func (s *gateState) rest() {
+	s.detectors, s.signals, s.looked, s.nextLook = nil, nil, false, time.Time{}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.answered != nil {
+		s.answered, s.asking = nil, false
+	}
+}
+
+// count counts failed passes in a row.
+func (s *gateState) count(err error) {
+	s.failedPasses++
+	if err == nil {
+		s.failedPasses = 0
+	}
+}
+
+func (r *Reconciler) takeAnswer(gate *v1alpha1.TrafficGate, state *gateState, w *world, now time.Time) (bool, error) {
 	state.mu.Lock()
 	answered := state.answered
 	state.answered = nil
@@ -153,14 +184,17 @@ func (r *Reconciler) takeAnswer(gate *v1alpha1.TrafficGate, state *gateState, w 
 	if answered.spec != state.detectors.spec {
 		return false, nil // asked before the signals changed
 	}
+	if tooOld(gate, answered.at, now) {
+		answered = answered.late(now)
+	}
 	pods := w.pods
 	if actsAsDryRun(gate, w) {
 		pods = state.shadowed(w.pods)
 	}
-	if err := state.learn(gate, answered, pods, w); err != nil {
+	if err := state.learn(gate, answered, pods, w, now); err != nil {
 		return false, err
 	}
-	state.signals = state.detectors.judge(answered.answers, gate.Name, pods, w.policy, answered.at)
+	state.signals = state.detectors.judge(answered.answers, gate.Name, pods, w.policy, answered.at, now)
 	state.failures = make([]string, len(state.signals))
 	for i, a := range answered.answers {
 		if a.Err != nil && i < len(state.failures) {
@@ -171,9 +205,19 @@ func (r *Reconciler) takeAnswer(gate *v1alpha1.TrafficGate, state *gateState, w 
 	return true, nil
 }
 
+// late is a look whose answers came too late to act on: no answers.
+func (l *look) late(now time.Time) *look {
+	out := &look{at: l.at, spec: l.spec, answers: make([]source.Answer, len(l.answers))}
+	for i := range out.answers {
+		out.answers[i].Err = fmt.Errorf("the answers as of %s came after %s, too late to act on: ask for less, or give Prometheus more",
+			l.at.UTC().Format(time.TimeOnly), now.Sub(l.at).Round(time.Second))
+	}
+	return out
+}
+
 // learn gives the detectors their history, once there is an answer with it.
 // Looks that were taken without it are part of it.
-func (s *gateState) learn(gate *v1alpha1.TrafficGate, answered *look, pods []decide.Pod, w *world) error {
+func (s *gateState) learn(gate *v1alpha1.TrafficGate, answered *look, pods []decide.Pod, w *world, now time.Time) error {
 	if answered.historyErr != nil && answered.answers[0].Err == nil {
 		s.nextHistory = answered.at.Add(historyRetry) // Prometheus is well, the past is too much for it
 	}
@@ -186,7 +230,7 @@ func (s *gateState) learn(gate *v1alpha1.TrafficGate, answered *look, pods []dec
 	}
 	s.detectors, s.remembered = made, true
 	for _, m := range answered.history {
-		s.detectors.judge(m.Answers, gate.Name, pods, w.policy, m.At)
+		s.detectors.judge(m.Answers, gate.Name, pods, w.policy, m.At, now)
 	}
 	return nil
 }
@@ -195,8 +239,9 @@ func (s *gateState) learn(gate *v1alpha1.TrafficGate, answered *look, pods []dec
 func (r *Reconciler) ask(gate *v1alpha1.TrafficGate, state *gateState, at time.Time) {
 	asked, result, gate := questions(gate), &look{at: at, spec: state.detectors.spec}, gate.DeepCopy()
 	interval, remembered := gate.Spec.Interval.Std(), state.remembered || at.Before(state.nextHistory)
-	r.background.Go(func() {
-		ctx := context.Background() // every query has its time-out
+	go func() {
+		ctx, cancel := r.untilStop()
+		defer cancel()
 		started := r.Clock.Now()
 		if !remembered {
 			from := at.Add(-historyLength.Truncate(interval))
@@ -212,5 +257,19 @@ func (r *Reconciler) ask(gate *v1alpha1.TrafficGate, state *gateState, at time.T
 		case r.wake <- event.TypedGenericEvent[*v1alpha1.TrafficGate]{Object: gate}:
 		case <-r.stopped:
 		}
-	})
+	}()
+}
+
+// untilStop is a context that ends when the controller stops; a look outlives
+// the pass that asked for it.
+func (r *Reconciler) untilStop() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		select {
+		case <-r.stopped:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }

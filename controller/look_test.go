@@ -7,8 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/podgate/podgate/anomaly"
 	"github.com/podgate/podgate/api/v1alpha1"
 	"github.com/podgate/podgate/controller/decide"
 	"github.com/podgate/podgate/controller/source"
@@ -34,7 +36,7 @@ func TestARestartForgetsNothing(t *testing.T) {
 	}
 	w := &world{pods: pods}
 	moment := func(k int) source.Moment {
-		m := source.Moment{At: noon.Add(time.Duration(k) * 15 * time.Second), Answers: make([]source.Answer, 2)}
+		m := source.Moment{At: noon.Add(time.Duration(k-400) * 15 * time.Second), Answers: make([]source.Answer, 2)}
 		for i := range m.Answers {
 			m.Answers[i].ByPod = map[string]source.Sample{}
 		}
@@ -54,17 +56,17 @@ func TestARestartForgetsNothing(t *testing.T) {
 	}
 	var history []source.Moment
 	for k := range 399 {
-		lived.judge(moment(k).Answers, gate.Name, pods, w.policy, moment(k).At)
+		lived.judge(moment(k).Answers, gate.Name, pods, w.policy, moment(k).At, noon)
 		history = append(history, moment(k))
 	}
 	now := moment(399)
-	want := lived.judge(now.Answers, gate.Name, pods, w.policy, now.At)
+	want := lived.judge(now.Answers, gate.Name, pods, w.policy, now.At, noon)
 
 	state := &gateState{}
-	if err := state.learn(gate, &look{history: history, remembers: true, answers: now.Answers}, pods, w); err != nil {
+	if err := state.learn(gate, &look{history: history, remembers: true, answers: now.Answers}, pods, w, noon); err != nil {
 		t.Fatal(err)
 	}
-	got := state.detectors.judge(now.Answers, gate.Name, pods, w.policy, now.At)
+	got := state.detectors.judge(now.Answers, gate.Name, pods, w.policy, now.At, noon)
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("after a restart:\n%v\nwithout:\n%v", got, want)
 	}
@@ -87,7 +89,7 @@ func TestHistoryIsAskedForUntilItComes(t *testing.T) {
 		{"only the past is too much", look{at: noon, answers: well, historyErr: errors.New("too slow")}, false, true},
 		{"it comes", look{at: noon, answers: well, remembers: true}, true, true},
 	} {
-		if err := state.learn(gate, &step.look, nil, w); err != nil {
+		if err := state.learn(gate, &step.look, nil, w, noon); err != nil {
 			t.Fatal(err)
 		}
 		if state.remembered != step.remembered || state.nextHistory.After(noon) != step.sparedUntilNow {
@@ -135,5 +137,93 @@ func TestDetectorsAreMadeAnewWhenTheirSpecChanges(t *testing.T) {
 	b.Spec.Mode, b.Spec.Recovery.After = v1alpha1.ModeEnforce, v1alpha1.DurationOf(time.Hour)
 	if fingerprint(a.Spec) != fingerprint(b.Spec) {
 		t.Error("the mode changed, and the detectors would forget")
+	}
+}
+
+// TestWait: the next pass is due when the next look or the next pod is, and
+// never at once for nothing.
+func TestWait(t *testing.T) {
+	past, soon := noon.Add(-time.Hour), noon.Add(10*time.Second)
+	for name, row := range map[string]struct {
+		nextLook time.Time
+		asking   bool
+		watching bool
+		next     time.Time
+		want     time.Duration
+	}{
+		"a look is due":                       {soon, false, true, time.Time{}, 10 * time.Second},
+		"a look is overdue":                   {past, false, true, time.Time{}, time.Millisecond},
+		"Prometheus is being asked":           {past, true, true, time.Time{}, 0},
+		"a pod is due while it is asked":      {past, true, true, soon, 10 * time.Second},
+		"a pod is due before the look":        {noon.Add(time.Minute), false, true, soon, 10 * time.Second},
+		"nothing is watched":                  {past, false, false, time.Time{}, 0},
+		"a pod that is due waits for a trial": {soon, false, true, past, 10 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			state := &gateState{nextLook: row.nextLook, asking: row.asking}
+			if got := wait(state, row.watching, decide.Plan{Next: row.next}, noon); got != row.want {
+				t.Errorf("%s, want %s", got, row.want)
+			}
+		})
+	}
+}
+
+// TestOldAnswersAreNoAnswers: what Prometheus said of long ago never gates.
+func TestOldAnswersAreNoAnswers(t *testing.T) {
+	gate := gateOf(v1alpha1.Signal{Name: "errors", Value: new("m"), Threshold: &v1alpha1.Threshold{Above: new(v1alpha1.Decimal("1"))}})
+	w := &world{pods: []decide.Pod{{Name: "a", UID: "a", Ready: true, Labelled: true, Traffic: "yes", ReadySince: noon.Add(-time.Hour)}}}
+	m, err := newMetrics(prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Reconciler{metrics: m}
+	for name, row := range map[string]struct {
+		age   time.Duration
+		class anomaly.Class
+		err   bool
+	}{
+		"at once":   {time.Second, anomaly.Outlier, false},
+		"very late": {3 * time.Minute, anomaly.Unknown, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			made, err := newDetectors(gate.Spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			state := &gateState{detectors: made, asking: true, answered: &look{at: noon.Add(-row.age), spec: made.spec,
+				answers: []source.Answer{{ByPod: map[string]source.Sample{"a": {Value: 5}}}}}}
+			if _, err := r.takeAnswer(gate, state, w, noon); err != nil {
+				t.Fatal(err)
+			}
+			s := state.signals[0]
+			if s.Result.Verdicts[0].Class != row.class || (s.Err != "") != row.err || state.asking {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+}
+
+// TestRestForgetsWhatWasSeen: an answer that came while the gate was suspended
+// is not taken up when it goes on.
+func TestRestForgetsWhatWasSeen(t *testing.T) {
+	state := &gateState{asking: true, looked: true, signals: []decide.Signal{{}}, answered: &look{}}
+	state.rest()
+	if state.answered != nil || state.asking || state.looked || len(state.signals) > 0 {
+		t.Errorf("%+v", state.signals)
+	}
+}
+
+// TestHoldsAreToldOnceASpell: the same hold look after look is told once, and
+// again after the pod was well in between.
+func TestHoldsAreToldOnceASpell(t *testing.T) {
+	state := &gateState{told: map[string]decide.Reason{}}
+	hold := []decide.Decision{{Action: decide.Hold, UID: "a", Reason: decide.HeldLimit}}
+	told := ""
+	for _, decisions := range [][]decide.Decision{hold, hold, nil, hold} {
+		state.forgetTold(outcome{looked: true, done: decisions})
+		told += fmt.Sprint(len(state.news(decisions)))
+	}
+	if told != "1001" {
+		t.Errorf("told %s, want 1001", told)
 	}
 }

@@ -31,7 +31,7 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, append([]string{"namespace", "gate"}, labels...))
 	}
 	m := &metrics{
-		pods:        gauge("podgate_pods", "Pods of the gate's Service by state: serving, notReady, unlabelled, gated, heldOut.", "state"),
+		pods:        gauge("podgate_pods", "Pods of the gate's Service by state: serving, notReady, unlabelled, gated, heldOut, wouldBeGated (by a dry run).", "state"),
 		limit:       gauge("podgate_limit_pods", "Pods that may be out of traffic at once."),
 		ready:       gauge("podgate_gate_ready", "1 while the gate's Ready condition is True, else 0, by its reason.", "reason"),
 		commonCause: gauge("podgate_common_cause", "1 while nobody is gated because the fault is not in the pods, else 0."),
@@ -93,9 +93,17 @@ func (m *metrics) observeDecision(gate *v1alpha1.TrafficGate, d decide.Decision,
 	m.decisions.WithLabelValues(gate.Namespace, gate.Name, string(d.Action), string(d.Reason), dry).Inc()
 }
 
-func (m *metrics) observePlan(gate *v1alpha1.TrafficGate, plan decide.Plan) {
-	for state, n := range map[decide.State]int{decide.Serving: plan.Counts.Serving, decide.NotReady: plan.Counts.NotReady,
-		decide.Unlabelled: plan.Counts.Unlabelled, decide.Gated: plan.Counts.Gated, decide.HeldOut: plan.Counts.HeldOut} {
+// rehearsedState counts the pods that a dry run would have gated; they serve.
+const rehearsedState decide.State = "wouldBeGated"
+
+func (m *metrics) observePlan(gate *v1alpha1.TrafficGate, plan decide.Plan, dryRun bool) {
+	states := map[decide.State]int{decide.Serving: plan.Counts.Serving, decide.NotReady: plan.Counts.NotReady,
+		decide.Unlabelled: plan.Counts.Unlabelled, decide.Gated: plan.Counts.Gated, decide.HeldOut: plan.Counts.HeldOut, rehearsedState: 0}
+	if dryRun {
+		states[decide.Gated], states[rehearsedState] = 0, plan.Counts.Gated
+		states[decide.Serving] += plan.Counts.Gated
+	}
+	for state, n := range states {
 		m.pods.WithLabelValues(gate.Namespace, gate.Name, string(state)).Set(float64(n))
 	}
 	m.limit.WithLabelValues(gate.Namespace, gate.Name).Set(float64(plan.Counts.Limit))

@@ -93,6 +93,7 @@ func TestPatch(t *testing.T) {
 		labels, annotations map[string]string
 		decision            decide.Decision
 		now                 map[string]string // the labels that the patch meets; nil: the same
+		later               string            // the resourceVersion that it meets; empty: the same
 		want                string            // labels and annotations after it, or the error
 	}{
 		"gate": {labels: map[string]string{"app": "x", v1alpha1.LabelTraffic: "yes"},
@@ -100,6 +101,10 @@ func TestPatch(t *testing.T) {
 			want:     "map[app:x podgate.dev/traffic:no] map[podgate.dev/gate:web podgate.dev/gated-at:2026-03-01T12:00:00Z podgate.dev/gated-until:2026-03-01T12:00:00Z]"},
 		"release takes our notes off and nothing else": {labels: map[string]string{v1alpha1.LabelTraffic: "no"}, annotations: gated,
 			decision: decide.Decision{Traffic: "yes"}, want: "map[podgate.dev/traffic:yes] map[keep:me]"},
+		"a note labels nobody": {labels: map[string]string{"app": "x"}, annotations: map[string]string{v1alpha1.AnnotationGate: "web"},
+			decision: decide.Decision{Action: decide.Note}, want: "map[app:x] map[]"},
+		"annotations that came meanwhile are not lost": {labels: map[string]string{v1alpha1.LabelTraffic: "yes"}, later: "8",
+			decision: decide.Decision{Traffic: "no", Memory: decide.Memory{Gate: "web"}}, want: "testing value /metadata/resourceVersion failed"},
 		"label a pod without any": {decision: decide.Decision{Traffic: "yes"}, want: "map[podgate.dev/traffic:yes] map[]"},
 		"the label changed meanwhile": {labels: map[string]string{v1alpha1.LabelTraffic: "yes"}, now: map[string]string{v1alpha1.LabelTraffic: "no"},
 			decision: decide.Decision{Traffic: "no"}, want: "testing value /metadata/labels/podgate.dev~1traffic failed"},
@@ -115,6 +120,9 @@ func TestPatch(t *testing.T) {
 			}
 			if row.now != nil {
 				pod.Labels = row.now
+			}
+			if row.later != "" {
+				pod.ResourceVersion = row.later
 			}
 			if got := applied(t, pod, patch); !strings.Contains(got, row.want) {
 				t.Errorf("got  %s\nwant %s\npatch %s", got, row.want, patch)

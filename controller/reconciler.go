@@ -28,12 +28,11 @@ type Reconciler struct {
 	Events events.EventRecorder
 	Clock  clock.PassiveClock
 
-	metrics    *metrics
-	states     states
-	workloads  sync.Map // selector keys by the workload's UID
-	background sync.WaitGroup
-	wake       chan event.TypedGenericEvent[*v1alpha1.TrafficGate]
-	stopped    chan struct{}
+	metrics   *metrics
+	states    states
+	workloads sync.Map // selector keys by the workload's UID
+	wake      chan event.TypedGenericEvent[*v1alpha1.TrafficGate]
+	stopped   chan struct{}
 }
 
 // Reconcile is one pass over one gate.
@@ -55,7 +54,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, err
 	}
 	next, err := r.pass(ctx, gate)
-	if isConflict(err) { // somebody was faster: look again at what there is now
+	if apierrors.IsConflict(err) { // somebody was faster: look again at what there is now
 		return ctrl.Result{RequeueAfter: 100 * time.Millisecond}, nil
 	}
 	return ctrl.Result{RequeueAfter: next}, err
@@ -63,24 +62,28 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 
 // pass is the five parts in their order. It returns when the next is due.
 func (r *Reconciler) pass(ctx context.Context, gate *v1alpha1.TrafficGate) (time.Duration, error) {
-	w, err := r.load(ctx, r.cached(), gate)
+	w, err := r.load(ctx, r.cached(), gate, gate.Spec.Mode != v1alpha1.ModeSuspended)
 	if err != nil {
 		return 0, err
 	}
 	now, state := r.Clock.Now(), r.states.of(gate)
 	looked := false
-	if idle(gate, w) == "" {
+	if idle(gate, w) != "" {
+		state.rest()
+	} else {
 		if looked, err = r.measure(gate, state, w, now); err != nil && !errors.As(err, &w.refused) {
 			return 0, err
 		}
 	}
+	looked = looked && w.unchecked == ""
 	plan := r.plan(gate, state, w, looked, now)
 	done := outcome{w: w, plan: plan, looked: looked, now: now}
 	done.err = r.carryOut(ctx, gate, state, &done)
+	state.count(done.err)
 	if err := r.report(ctx, gate, state, done); err != nil && done.err == nil {
 		done.err = err
 	}
-	return wait(state, done.plan, now), done.err
+	return wait(state, idle(gate, done.w) == "", done.plan, now), done.err
 }
 
 // outcome is a pass as it is reported.
@@ -167,20 +170,24 @@ func gates(plan decide.Plan) bool {
 // the limits are only as good as the count they are held against, and a cache
 // may be behind our own last write.
 func (r *Reconciler) confirm(ctx context.Context, gate *v1alpha1.TrafficGate, state *gateState, o *outcome) error {
-	w, err := r.load(ctx, r.live(), gate)
+	w, err := r.load(ctx, r.live(), gate, true)
 	if err != nil {
 		return err
 	}
-	if idle(gate, w) != "" || actsAsDryRun(gate, w) {
+	if idle(gate, w) != "" || actsAsDryRun(gate, w) || w.unchecked != "" {
 		return errChanged
 	}
 	o.w, o.plan = w, r.plan(gate, state, w, o.looked, o.now)
 	return nil
 }
 
-// wait is how long it is to the next look or the next pod that falls due.
-func wait(state *gateState, plan decide.Plan, now time.Time) time.Duration {
-	next := state.nextLook
+// wait is how long it is to the next look or the next pod that falls due; 0 if
+// nothing is. While Prometheus is being asked, its answer wakes the gate up.
+func wait(state *gateState, watching bool, plan decide.Plan, now time.Time) time.Duration {
+	next := time.Time{}
+	if watching && !state.asking {
+		next = state.nextLook
+	}
 	if !plan.Next.IsZero() && plan.Next.After(now) && (next.IsZero() || plan.Next.Before(next)) {
 		next = plan.Next
 	}
@@ -201,13 +208,14 @@ func (r *Reconciler) keepFinalizer(ctx context.Context, gate *v1alpha1.TrafficGa
 }
 
 // finish brings every pod of a gate back that is being deleted, and lets it go.
-// It reads from the API server: a pod that is gated according to the cache's
-// future would be left behind.
+// It reads from the API server, because a pod that the cache does not know to be
+// gated yet would be left behind; and it checks nothing, because nothing may
+// keep a pod from coming back.
 func (r *Reconciler) finish(ctx context.Context, gate *v1alpha1.TrafficGate) error {
 	if !controllerutil.ContainsFinalizer(gate, v1alpha1.Finalizer) {
 		return nil
 	}
-	w, err := r.load(ctx, r.live(), gate)
+	w, err := r.load(ctx, r.live(), gate, false)
 	if err != nil {
 		return err
 	}
@@ -222,9 +230,4 @@ func (r *Reconciler) finish(ctx context.Context, gate *v1alpha1.TrafficGate) err
 	controllerutil.RemoveFinalizer(gate, v1alpha1.Finalizer)
 	err = r.Patch(ctx, gate, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}), client.FieldOwner(v1alpha1.FieldManager))
 	return client.IgnoreNotFound(err)
-}
-
-// isConflict reports whether a write failed because somebody was faster.
-func isConflict(err error) bool {
-	return apierrors.IsConflict(err) || errors.Is(err, errChanged)
 }

@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
@@ -71,8 +72,8 @@ func notEnrolled(svc *corev1.Service, trafficLabel string) string {
 	return ""
 }
 
-// checkOtherGates refuses a gate whose Service an older gate has, and gates
-// whose Services share pods.
+// checkOtherGates refuses a gate whose Service, or some of whose pods, an older
+// gate has.
 func (r *Reconciler) checkOtherGates(ctx context.Context, gate *v1alpha1.TrafficGate, pods []*corev1.Pod) error {
 	var all v1alpha1.TrafficGateList
 	if err := r.List(ctx, &all, client.InNamespace(gate.Namespace)); err != nil {
@@ -88,6 +89,9 @@ func (r *Reconciler) checkOtherGates(ctx context.Context, gate *v1alpha1.Traffic
 				return refuse(v1alpha1.ReasonDuplicateGate,
 					"TrafficGate %s is older and has Service %s: put all signals into that one, and delete this", other.Name, gate.Spec.ServiceRef.Name)
 			}
+			continue
+		}
+		if !older(other, gate) {
 			continue
 		}
 		if err := r.checkShared(ctx, gate, other, pods); err != nil {
@@ -122,7 +126,7 @@ func (r *Reconciler) checkShared(ctx context.Context, gate, other *v1alpha1.Traf
 	for _, p := range pods {
 		if bare.AsSelector().Matches(labels.Set(p.Labels)) {
 			return refuse(v1alpha1.ReasonSharedPods,
-				"pod %s belongs to Service %s of this gate and to Service %s of TrafficGate %s: give the Services selectors that share no pods, or keep one of the gates",
+				"pod %s belongs to Service %s of this gate and to Service %s of TrafficGate %s, which is older: give the Services selectors that share no pods, or keep one of the gates",
 				p.Name, gate.Spec.ServiceRef.Name, svc.Name, other.Name)
 		}
 	}
@@ -163,9 +167,9 @@ func (r *Reconciler) selectorKeys(ctx context.Context, namespace string, owner *
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil // its pods go soon
-	case apierrors.IsForbidden(err):
+	case apierrors.IsForbidden(err), meta.IsNoMatchError(err):
 		return nil, refuse(v1alpha1.ReasonWorkloadUnreadable,
-			"%s %s (%s) may not be read, so nobody knows whether it selects its pods by the traffic label: grant the controller's role \"get\" on it", owner.Kind, owner.Name, owner.APIVersion)
+			"%s %s (%s) cannot be read, so nobody knows whether it selects its pods by the traffic label: grant the controller's role \"get\" on it", owner.Kind, owner.Name, owner.APIVersion)
 	case err != nil:
 		return nil, fmt.Errorf("reading %s %s: %w", owner.Kind, owner.Name, err)
 	}

@@ -71,7 +71,6 @@ func SetupWithManager(mgr ctrl.Manager, o Options) error {
 func (r *Reconciler) untilStopped(ctx context.Context) error {
 	<-ctx.Done()
 	close(r.stopped)
-	r.background.Wait()
 	return nil
 }
 

@@ -27,13 +27,14 @@ const heartbeat = time.Minute
 func (r *Reconciler) report(ctx context.Context, gate *v1alpha1.TrafficGate, state *gateState, o outcome) error {
 	status := statusOf(gate, state, o)
 	var err error
-	if worthWriting(gate.Status, status, o.now) {
+	if worthWriting(gate.Status, status) {
 		err = r.writeStatus(ctx, gate, status)
 	}
-	r.metrics.observePlan(gate, o.plan)
-	r.tellChanges(gate, status)
-	r.announce(gate, o.w, r.news(state, o, o.done))
-	for _, d := range r.news(state, o, o.rehearsed) {
+	r.metrics.observePlan(gate, o.plan, idle(gate, o.w) == "" && actsAsDryRun(gate, o.w))
+	r.tellChanges(gate, status, o.looked)
+	state.forgetTold(o)
+	r.announce(gate, o.w, state.news(o.done))
+	for _, d := range state.news(o.rehearsed) {
 		r.metrics.observeDecision(gate, d, true)
 		r.tellDecision(gate, nil, d, true)
 		log.FromContext(ctx).Info("dry run", logged(d)...)
@@ -60,27 +61,33 @@ func (r *Reconciler) announce(gate *v1alpha1.TrafficGate, w *world, decisions []
 	}
 }
 
+// forgetTold forgets, after a look, the pods that are not held back any more, so
+// that the next time is told again.
+func (s *gateState) forgetTold(o outcome) {
+	if !o.looked {
+		return
+	}
+	held := map[string]bool{}
+	for _, d := range append(slices.Clone(o.done), o.rehearsed...) {
+		held[d.UID] = held[d.UID] || d.Action == decide.Hold
+	}
+	for uid := range s.told {
+		if !held[uid] {
+			delete(s.told, uid)
+		}
+	}
+}
+
 // news leaves out what was told before: a pod that is held back for the same
 // reason look after look, and pods that are held by a common cause, which is
 // told of the gate.
-func (r *Reconciler) news(state *gateState, o outcome, decisions []decide.Decision) (out []decide.Decision) {
-	if o.looked && len(decisions) > 0 {
-		held := map[string]bool{}
-		for _, d := range decisions {
-			held[d.UID] = d.Action == decide.Hold
-		}
-		for uid := range state.told {
-			if !held[uid] {
-				delete(state.told, uid)
-			}
-		}
-	}
+func (s *gateState) news(decisions []decide.Decision) (out []decide.Decision) {
 	for _, d := range decisions {
 		if d.Action == decide.Hold {
-			if d.Reason == decide.HeldCommonCause || state.told[d.UID] == d.Reason {
+			if d.Reason == decide.HeldCommonCause || s.told[d.UID] == d.Reason {
 				continue
 			}
-			state.told[d.UID] = d.Reason
+			s.told[d.UID] = d.Reason
 		}
 		out = append(out, d)
 	}
@@ -88,7 +95,7 @@ func (r *Reconciler) news(state *gateState, o outcome, decisions []decide.Decisi
 }
 
 // tellChanges tells of conditions that changed with this status.
-func (r *Reconciler) tellChanges(gate *v1alpha1.TrafficGate, status v1alpha1.TrafficGateStatus) {
+func (r *Reconciler) tellChanges(gate *v1alpha1.TrafficGate, status v1alpha1.TrafficGateStatus, looked bool) {
 	before := meta.FindStatusCondition(gate.Status.Conditions, v1alpha1.ConditionReady)
 	ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
 	r.metrics.observeReady(gate, ready.Reason, ready.Status == metav1.ConditionTrue)
@@ -99,15 +106,15 @@ func (r *Reconciler) tellChanges(gate *v1alpha1.TrafficGate, status v1alpha1.Tra
 	is := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionCommonCause)
 	if is != nil && !was {
 		r.tellCommonCause(gate, is.Message)
-	} else if is == nil && was {
+	} else if is == nil && was && looked && meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionMetricsAvailable) {
 		r.tellCommonCause(gate, "")
 	}
 }
 
 // worthWriting reports whether the status differs in more than numbers that
 // change at every look, or has become old.
-func worthWriting(before, after v1alpha1.TrafficGateStatus, now time.Time) bool {
-	if after.LastEvaluation != nil && (before.LastEvaluation == nil || now.Sub(before.LastEvaluation.Time.Time) >= heartbeat) {
+func worthWriting(before, after v1alpha1.TrafficGateStatus) bool {
+	if after.LastEvaluation != nil && (before.LastEvaluation == nil || after.LastEvaluation.Time.Sub(before.LastEvaluation.Time.Time) >= heartbeat) {
 		return true
 	}
 	return !equality.Semantic.DeepEqual(essence(before), essence(after))
@@ -192,7 +199,7 @@ func gatedOf(gate *v1alpha1.TrafficGate, state *gateState, o outcome) (out []v1a
 		if p.State(gate.Name) != decide.Gated {
 			continue
 		}
-		until := metav1.NewTime(p.Memory.GatedUntil)
+		until := metav1.NewTime(p.Memory.GatedUntil.Truncate(time.Second))
 		out = append(out, v1alpha1.GatedPod{Name: p.Name, Since: metav1.NewTime(p.Memory.GatedAt.Truncate(time.Second)),
 			Until: &until, Relapses: int32(p.Memory.Relapses), Reason: p.Memory.Reason})
 	}

@@ -103,21 +103,23 @@ func TestStatusIsWrittenOnlyWhenItMatters(t *testing.T) {
 	}
 	for name, row := range map[string]struct {
 		edit func(*v1alpha1.TrafficGateStatus)
-		now  time.Time
 		want bool
 	}{
-		"nothing changed":            {func(*v1alpha1.TrafficGateStatus) {}, noon, false},
-		"a level moved":              {func(s *v1alpha1.TrafficGateStatus) { s.LastEvaluation.Signals[0].Level = "2 %" }, noon, false},
-		"a minute passed":            {func(*v1alpha1.TrafficGateStatus) {}, noon.Add(time.Minute), true},
-		"a pod came":                 {func(s *v1alpha1.TrafficGateStatus) { s.Pods.Total = 11 }, noon, true},
-		"a pod has no data any more": {func(s *v1alpha1.TrafficGateStatus) { s.LastEvaluation.Signals[0].Known = 9 }, noon, true},
-		"a message changed":          {func(s *v1alpha1.TrafficGateStatus) { s.Conditions[0].Message = "all is better" }, noon, true},
-		"a pod was gated":            {func(s *v1alpha1.TrafficGateStatus) { s.Gated = []v1alpha1.GatedPod{{Name: "a"}} }, noon, true},
+		"nothing changed":       {func(*v1alpha1.TrafficGateStatus) {}, false},
+		"a level moved":         {func(s *v1alpha1.TrafficGateStatus) { s.LastEvaluation.Signals[0].Level = "2 %" }, false},
+		"a look a minute later": {func(s *v1alpha1.TrafficGateStatus) { s.LastEvaluation.Time = metav1.NewTime(noon.Add(time.Minute)) }, true},
+		"a look at the next moment": {func(s *v1alpha1.TrafficGateStatus) {
+			s.LastEvaluation.Time = metav1.NewTime(noon.Add(15 * time.Second))
+		}, false},
+		"a pod came":                 {func(s *v1alpha1.TrafficGateStatus) { s.Pods.Total = 11 }, true},
+		"a pod has no data any more": {func(s *v1alpha1.TrafficGateStatus) { s.LastEvaluation.Signals[0].Known = 9 }, true},
+		"a message changed":          {func(s *v1alpha1.TrafficGateStatus) { s.Conditions[0].Message = "all is better" }, true},
+		"a pod was gated":            {func(s *v1alpha1.TrafficGateStatus) { s.Gated = []v1alpha1.GatedPod{{Name: "a"}} }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			after := *base.DeepCopy()
 			row.edit(&after)
-			if got := worthWriting(base, after, row.now); got != row.want {
+			if got := worthWriting(base, after); got != row.want {
 				t.Errorf("%t, want %t", got, row.want)
 			}
 		})

@@ -46,6 +46,8 @@ const (
 	// ReasonMetricsUnavailable: Prometheus did not answer, so nobody is newly
 	// gated and nobody loses their place.
 	ReasonMetricsUnavailable = "MetricsUnavailable"
+	// ReasonWriteFailed: what was decided could not be written, pass after pass.
+	ReasonWriteFailed = "WriteFailed"
 	// ReasonServiceNotFound: there is no such Service; every pod is released.
 	ReasonServiceNotFound = "ServiceNotFound"
 	// ReasonServiceWithoutSelector: the Service selects no pods by itself.

@@ -3,6 +3,7 @@ package v1alpha1_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -205,7 +206,7 @@ func TestAccepted(t *testing.T) {
 		"a key without a prefix":       spec("trafficLabel: traffic"),
 		"recovery after one window":    spec("recovery: {after: 1m}"),
 		"a threshold above":            gate("outlier: {}", `threshold: {above: "0.05", for: 1m}`),
-		"a threshold below zero":       gate("outlier: {}", `threshold: {below: "-3.5"}`),
+		"a threshold below zero":       gate("ratio: {bad: \"x\", total: \"y\"}\n    outlier: {}", "value: z\n    threshold: {below: \"-3.5\"}"),
 		"a deviation from the mean":    gate("outlier: {}", `deviation: {percent: "75", from: Mean}`),
 		"an outlier on the low side":   gate("outlier: {}", `outlier: {direction: Low, minDifference: "0", minRatio: "1.01"}`),
 		"a histogram":                  gate(`ratio: {bad: "x", total: "y"}`, "histogram: h"),
@@ -234,6 +235,8 @@ func TestRefused(t *testing.T) {
 		"too short an interval":       {spec("interval: 1s"), `spec.interval: Invalid value: "1s": must be a duration from 5s to 1h, such as 30s or 1h30m`},
 		"too long an interval":        {spec("interval: 2h"), `spec.interval: Invalid value: "2h": must be a duration from 5s to 1h, such as 30s or 1h30m`},
 		"an interval without unit":    {spec(`interval: "15"`), `spec.interval: Invalid value: "15": must be a duration from 5s to 1h, such as 30s or 1h30m`},
+		"a window without unit":       {spec(`window: "15"`), `spec.window: Invalid value: "15": must be a duration from 5s to 1h`},
+		"a stay as a word":            {spec(`recovery: {after: soon}`), `spec.recovery.after: Invalid value: "soon": must be a duration`},
 		"an interval as a number":     {spec("interval: 15"), `spec.interval: Invalid value: "integer": spec.interval in body must be of type string`},
 		"a window of nothing":         {spec("window: 0s"), `spec.window: Invalid value: "0s": must be a duration from 5s to 1h, such as 30s or 1h30m`},
 		"a pod label with a dash":     {spec("podLabel: pod-name"), `spec.podLabel in body should match`},
@@ -271,10 +274,18 @@ func TestRefused(t *testing.T) {
 		"a robust rule of nothing":    {gate("outlier: {}", `robust: {k: "0"}`), `must be greater than 0`},
 		"no budget":                   {spec("falseAlarms: {podDays: 0}"), `spec.falseAlarms.podDays in body should be greater than or equal to 1`},
 		"a histogram beyond a limit":  {gate(`ratio: {bad: "x", total: "y"}`+"\n    outlier: {}", "histogram: h\n    threshold: {above: \"1\"}"), `a histogram goes with outlier only`},
+		"five percent as 5":           {gate("outlier: {}", `threshold: {above: "5"}`), `a threshold of a ratio is a share from "0" to "1": five percent is "0.05"`},
+		"a share below nothing":       {gate("outlier: {}", `threshold: {below: "-3"}`), `a threshold of a ratio is a share`},
+		"a difference of 500 %":       {gate("outlier: {}", `outlier: {minDifference: "5"}`), `minDifference of a ratio is a share below "1"`},
+		"a key with two dots":         {spec("trafficLabel: a..b/traffic"), `spec.trafficLabel in body should match`},
+		"a stratum with a space":      {spec(`stratumLabel: "a b"`), `spec.stratumLabel in body should match`},
 		"a deviation for years":       {gate("outlier: {}", `deviation: {percent: "1", for: 9000h}`), `must be a duration from 0s to 24h, such as 30s or 1h30m`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			errs := c.admit(parse(t, row.text), nil)
+			if strings.Contains(fmt.Sprint(errs), "type conversion error") {
+				t.Errorf("told in the words of a machine: %v", errs)
+			}
 			if len(errs) == 0 || !strings.Contains(errs.ToAggregate().Error(), row.want) {
 				t.Errorf("told: %v\nwant: %s", errs, row.want)
 			}

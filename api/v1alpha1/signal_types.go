@@ -8,6 +8,8 @@ package v1alpha1
 // +kubebuilder:validation:XValidation:rule="(has(self.ratio) ? 1 : 0) + (has(self.histogram) ? 1 : 0) + (has(self.value) ? 1 : 0) == 1",message="a signal has exactly one of ratio (bad events out of all), histogram (bucket counts) and value (one number a pod)"
 // +kubebuilder:validation:XValidation:rule="(has(self.outlier) ? 1 : 0) + (has(self.robust) ? 1 : 0) + (has(self.threshold) ? 1 : 0) + (has(self.deviation) ? 1 : 0) == 1",message="a signal has exactly one of outlier (worse than its peers; recommended), robust (the same in standard deviations), threshold (a fixed limit) and deviation (percent from the mean or median)"
 // +kubebuilder:validation:XValidation:rule="!has(self.histogram) || has(self.outlier)",message="a histogram goes with outlier only: for another rule ask for a value, such as a histogram_quantile"
+// +kubebuilder:validation:XValidation:rule="!has(self.ratio) || !has(self.threshold) || [self.threshold.?above.orValue('0'), self.threshold.?below.orValue('0')].all(x, !x.matches('^-?[0-9]+(\\\\.[0-9]+)?$') || (double(x) >= 0.0 && double(x) <= 1.0))",message="a threshold of a ratio is a share from \"0\" to \"1\": five percent is \"0.05\""
+// +kubebuilder:validation:XValidation:rule="!has(self.ratio) || [self.?outlier.minDifference.orValue('0'), self.?robust.minDifference.orValue('0')].all(x, !x.matches('^-?[0-9]+(\\\\.[0-9]+)?$') || double(x) < 1.0)",message="minDifference of a ratio is a share below \"1\": five percent is \"0.05\""
 type Signal struct {
 	// name of the signal, unique in the gate.
 	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`

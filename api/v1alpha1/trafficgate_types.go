@@ -58,7 +58,7 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="self.serviceRef == oldSelf.serviceRef",message="serviceRef cannot be changed: delete this TrafficGate (its pods come back) and create another one"
 // +kubebuilder:validation:XValidation:rule="self.trafficLabel == oldSelf.trafficLabel",message="trafficLabel cannot be changed: delete this TrafficGate (its pods come back) and create another one"
-// +kubebuilder:validation:XValidation:rule="!has(self.window) || !has(self.recovery) || !has(self.recovery.after) || duration(self.recovery.after) >= duration(self.window)",message="recovery.after must be at least window: a pod that comes back earlier would be judged by what it did before it was gated"
+// +kubebuilder:validation:XValidation:rule="!has(self.window) || !has(self.recovery) || !has(self.recovery.after) || !self.window.matches('^([0-9]+(\\\\.[0-9]+)?(ms|s|m|h))+$') || !self.recovery.after.matches('^([0-9]+(\\\\.[0-9]+)?(ms|s|m|h))+$') || duration(self.recovery.after) >= duration(self.window)",message="recovery.after must be at least window: a pod that comes back earlier would be judged by what it did before it was gated"
 type TrafficGateSpec struct {
 	// serviceRef names the Service, in the gate's own namespace, whose pods are
 	// watched. Its selector must contain the traffic label with the value "yes"
@@ -66,9 +66,10 @@ type TrafficGateSpec struct {
 	// +required
 	ServiceRef ServiceReference `json:"serviceRef"`
 
-	// mode is how far the gate goes: DryRun decides and reports but writes nothing
-	// to pods (try this first), Enforce takes pods out of traffic, Suspended stops
-	// and gives every pod back.
+	// mode is how far the gate goes: DryRun decides and reports but takes no pod out
+	// (try this first), Enforce takes pods out of traffic, Suspended stops and gives
+	// every pod back. In every mode a pod without the traffic label gets its "yes"
+	// if the Service selects on it, so that no new pod is without traffic.
 	// +kubebuilder:default=DryRun
 	// +optional
 	Mode Mode `json:"mode,omitempty"`
@@ -97,7 +98,7 @@ type TrafficGateSpec struct {
 	// trafficLabel is the key of the pod label that the Service selects on, for
 	// fleets that use another already. It cannot be changed later.
 	// +kubebuilder:default="podgate.dev/traffic"
-	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`
+	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`
 	// +kubebuilder:validation:MaxLength=316
 	// +kubebuilder:validation:XValidation:rule="self != 'podgate.dev/override'",message="podgate.dev/override is the label for people's overrides: choose another key"
 	// +optional
@@ -122,6 +123,7 @@ type TrafficGateSpec struct {
 	// stratumLabel is the key of a pod label by whose value pods are compared with
 	// their like only, where there are at least four of them: a revision
 	// (pod-template-hash) or a kind of node.
+	// +kubebuilder:validation:Pattern=`^(([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$`
 	// +kubebuilder:validation:MaxLength=316
 	// +optional
 	StratumLabel string `json:"stratumLabel,omitempty"`
@@ -191,7 +193,7 @@ type Limits struct {
 
 // Recovery says when a gated pod comes back.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.after) || !has(self.maxAfter) || duration(self.maxAfter) >= duration(self.after)",message="maxAfter must be at least after"
+// +kubebuilder:validation:XValidation:rule="!has(self.after) || !has(self.maxAfter) || !self.after.matches('^([0-9]+(\\\\.[0-9]+)?(ms|s|m|h))+$') || !self.maxAfter.matches('^([0-9]+(\\\\.[0-9]+)?(ms|s|m|h))+$') || duration(self.maxAfter) >= duration(self.after)",message="maxAfter must be at least after"
 type Recovery struct {
 	// after is how long a pod stays out the first time. It doubles with each
 	// relapse, up to maxAfter. At least window.

@@ -74,7 +74,7 @@ func (s *step) count() Counts {
 		switch f := s.finding(p); {
 		case f.Class == anomaly.Outlier:
 			c.Outliers++
-		case f.Class != anomaly.Normal && p.Judged(s.Gate, s.Policy, s.Now):
+		case f.Class != anomaly.Normal && p.Judged(s.Gate, s.Policy, s.Now, s.Now):
 			c.Unknown++
 		}
 	}

@@ -67,9 +67,10 @@ func (s *step) do(i int, d Decision) {
 	p := &s.pods[i]
 	s.plan.Decisions = append(s.plan.Decisions, about(*p, d))
 	if d.Writes() {
-		// From here on the label counts as ours: that is what the write makes it.
-		p.ByOther = p.ByOther && d.Action == Note
-		p.Traffic, p.Labelled, p.Memory = d.Traffic, true, d.Memory
+		p.Memory = d.Memory
+		if d.Action != Note { // from here on the label is ours
+			p.Traffic, p.Labelled, p.ByOther = d.Traffic, true, false
+		}
 	}
 }
 
@@ -96,6 +97,9 @@ func (s *step) labelNew() {
 // releaseAll brings every pod back that this gate holds out.
 func (s *step) releaseAll() {
 	for i, p := range s.pods {
+		if s.ReleaseAll == ReasonRefused && p.Override == v1alpha1.OverrideNo {
+			continue // a person looks after it, and asked for nothing else
+		}
 		if p.Ours(s.Gate) {
 			s.do(i, Decision{Action: Release, Reason: s.ReleaseAll, Traffic: v1alpha1.TrafficYes,
 				Message: releaseAllMessages[s.ReleaseAll]})

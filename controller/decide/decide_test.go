@@ -149,6 +149,7 @@ func TestDecide(t *testing.T) {
 		"one on trial at a time":              {fleet(10).gated(3, 61*time.Second, time.Minute).gated(4, 62*time.Second, time.Minute), "Release web-4 Trial"},
 		"others wait for the trial":           {fleet(10).gated(3, 61*time.Second, time.Minute).pod(4, func(p *decide.Pod) { p.Memory = decide.Memory{Gate: "web", ReleasedAt: at(-20 * time.Second)} }), ""},
 		"but not for ever":                    {fleet(10).gated(3, 61*time.Second, time.Minute).silent(4).pod(4, func(p *decide.Pod) { p.Memory = decide.Memory{Gate: "web", ReleasedAt: at(-4 * time.Minute)} }), "Release web-3 Trial"},
+		"nor is a trial of the future":        {fleet(10).gated(3, 61*time.Second, time.Minute).pod(4, func(p *decide.Pod) { p.Memory = decide.Memory{Gate: "web", ReleasedAt: at(24 * time.Hour)} }), "Release web-3 Trial"},
 		"a clock that was ahead is no prison": {fleet(10).gated(3, -time.Hour, 2*time.Hour), "Release web-3 Trial"},
 		"nor a note that says for ever":       {fleet(10).gated(3, 31*time.Minute, 1000*time.Hour), "Release web-3 Trial"},
 		"long health forgives": {fleet(10).pod(4, func(p *decide.Pod) {
@@ -163,6 +164,7 @@ func TestDecide(t *testing.T) {
 		"deleted: everything back":          {fleet(5).gated(0, 1, time.Hour).gated(1, 1, time.Hour).edit(func(w *world) { w.ReleaseAll = decide.ReasonGateDeleted }), "Release web-0 GateDeleted; Release web-1 GateDeleted"},
 		"deleted: an override's too":        {fleet(5).gated(0, 1, 0).pod(0, override("no")).edit(func(w *world) { w.ReleaseAll = decide.ReasonGateDeleted }), "Release web-0 GateDeleted"},
 		"deleted: a person's own stays":     {fleet(5).pod(0, byHand("no")).edit(func(w *world) { w.ReleaseAll = decide.ReasonGateDeleted }), ""},
+		"refused: an override's stays":      {fleet(5).gated(0, 1, 0).pod(0, override("no")).gated(1, 1, time.Hour).edit(func(w *world) { w.ReleaseAll = decide.ReasonRefused }), "Release web-1 Refused"},
 		"suspended: no verdict counts":      {fleet(5).bad(0, 9).edit(func(w *world) { w.ReleaseAll = decide.ReasonSuspended }), ""},
 		"suspended: new pods get their yes": {fleet(5).pod(0, unlabelled).edit(func(w *world) { w.ReleaseAll = decide.ReasonSuspended }), "Label web-0 NewPod"},
 		"a pod that left the fleet comes back": {fleet(5).edit(func(w *world) {

@@ -94,11 +94,13 @@ func (p Pod) Ours(gate string) bool {
 
 // Judged reports whether the pod's metrics as of some instant, now or in the
 // past, may speak for or against anybody: it was served traffic then, and past
-// its warm-up. Of the past no more is known than the pod's notes tell.
-func (p Pod) Judged(gate string, policy Policy, at time.Time) bool {
+// its warm-up. Of the past no more is known than the pod's notes tell; now is the
+// time of the pass.
+func (p Pod) Judged(gate string, policy Policy, at, now time.Time) bool {
 	switch p.State(gate) {
 	case Serving:
-		return at.Sub(p.ReadySince) >= policy.WarmUp && !at.Before(p.Memory.ReleasedAt)
+		released := p.Memory.ReleasedAt
+		return at.Sub(p.ReadySince) >= policy.WarmUp && (!at.Before(released) || released.After(now.Add(clockSlack)))
 	case Gated:
 		return p.Ready && at.Sub(p.ReadySince) >= policy.WarmUp && at.Before(p.Memory.GatedAt)
 	}

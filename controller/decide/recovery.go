@@ -11,6 +11,10 @@ import (
 
 var zero time.Time
 
+// clockSlack is how far apart the clocks of two controllers may be; a note from
+// further in the future was made by a clock that was wrong.
+const clockSlack = time.Minute
+
 // BackOff is how long a pod stays out after so many relapses.
 func (p Policy) BackOff(relapses int) time.Duration {
 	stay := float64(p.After) * math.Exp2(float64(min(relapses, 62)))
@@ -45,6 +49,9 @@ func (s *step) onTrial(p Pod) bool {
 		return false
 	}
 	back := s.Now.Sub(p.Memory.ReleasedAt)
+	if back < -clockSlack { // the clock was ahead then
+		return false
+	}
 	return back < s.Policy.trialPeriod() || (!s.finding(p).Healthy() && back < 2*s.Policy.trialPeriod())
 }
 
@@ -52,7 +59,7 @@ func (s *step) onTrial(p Pod) bool {
 // that the policy allows, whatever the note says and whatever the clock did.
 func (s *step) due(m Memory) time.Time {
 	latest := m.GatedAt.Add(s.Policy.MaxAfter)
-	if m.GatedAt.After(s.Now.Add(time.Minute)) { // the clock was ahead then
+	if m.GatedAt.After(s.Now.Add(clockSlack)) { // the clock was ahead then
 		return s.Now
 	}
 	if m.GatedUntil.After(latest) {
