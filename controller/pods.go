@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"bytes"
 	"strconv"
 	"time"
 
@@ -52,7 +51,7 @@ func writtenByOther(fields []metav1.ManagedFieldsEntry, label string) bool {
 			continue
 		}
 		var set fieldpath.Set
-		if err := set.FromJSON(bytes.NewReader(f.FieldsV1.Raw)); err != nil || !set.Has(path) {
+		if err := set.FromJSON(f.FieldsV1.GetRawReader()); err != nil || !set.Has(path) {
 			continue
 		}
 		if f.Manager == v1alpha1.FieldManager {

@@ -20,7 +20,7 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // wrote is a managedFields entry of somebody who wrote the traffic label.
 func wrote(manager string) metav1.ManagedFieldsEntry {
 	return metav1.ManagedFieldsEntry{Manager: manager, Operation: metav1.ManagedFieldsOperationUpdate, FieldsType: "FieldsV1",
-		FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:metadata":{"f:labels":{"f:podgate.dev/traffic":{}}}}`)}}
+		FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:labels":{"f:podgate.dev/traffic":{}}}}`)}
 }
 
 func TestWhoWroteTheTrafficLabel(t *testing.T) {
@@ -34,9 +34,9 @@ func TestWhoWroteTheTrafficLabel(t *testing.T) {
 		"both say so: it is ours":           {"no", []metav1.ManagedFieldsEntry{wrote("kubectl-label"), wrote("podgate")}, false},
 		"nobody is known":                   {"no", nil, false},
 		"a yes never matters":               {"yes", []metav1.ManagedFieldsEntry{wrote("kubectl-label")}, false},
-		"an entry that cannot be read":      {"no", []metav1.ManagedFieldsEntry{{Manager: "x", FieldsV1: &metav1.FieldsV1{Raw: []byte("{")}}}, false},
+		"an entry that cannot be read":      {"no", []metav1.ManagedFieldsEntry{{Manager: "x", FieldsV1: metav1.NewFieldsV1("{")}}, false},
 		"an entry without fields":           {"no", []metav1.ManagedFieldsEntry{{Manager: "x"}}, false},
-		"somebody wrote another label only": {"no", []metav1.ManagedFieldsEntry{{Manager: "x", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:metadata":{"f:labels":{"f:app":{}}}}`)}}}, false},
+		"somebody wrote another label only": {"no", []metav1.ManagedFieldsEntry{{Manager: "x", FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:labels":{"f:app":{}}}}`)}}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{v1alpha1.LabelTraffic: row.value}, ManagedFields: row.fields}}
