@@ -229,7 +229,7 @@ func TestRefused(t *testing.T) {
 	spec := func(line string) string { return gate("spec:\n", "spec:\n  "+line+"\n") }
 	for name, row := range map[string]struct{ text, want string }{
 		"no service":                  {gate("  serviceRef: {name: checkout}\n", ""), `spec.serviceRef: Required value`},
-		"an empty service":            {gate("{name: checkout}\n  sig", "{name: \"\"}\n  sig"), `spec.serviceRef.name: Invalid value: "": spec.serviceRef.name in body should be at least 1 chars long`},
+		"an empty service":            {gate("{name: checkout}\n  sig", "{name: \"\"}\n  sig"), `spec.serviceRef.name: Invalid value: "": must be the name of a Service: lower-case letters, digits and dashes`},
 		"no signals":                  {gate("signals:\n  - name: errors\n    ratio: {bad: \"x\", total: \"y\"}\n    outlier: {}", "signals: []"), `spec.signals: Invalid value: 0: spec.signals in body should have at least 1 items`},
 		"an unknown mode":             {spec("mode: Enforced"), `spec.mode: Unsupported value: "Enforced": supported values: "DryRun", "Enforce", "Suspended"`},
 		"too short an interval":       {spec("interval: 1s"), `spec.interval: Invalid value: "1s": must be a duration from 5s to 1h, such as 30s or 1h30m`},
@@ -268,7 +268,7 @@ func TestRefused(t *testing.T) {
 		"a ratio below one":           {gate("outlier: {}", `outlier: {minRatio: "1"}`), `must be greater than 1`},
 		"a negative difference":       {gate("outlier: {}", `outlier: {minDifference: "-0.1"}`), `must not be negative`},
 		"negative samples":            {gate("outlier: {}", `outlier: {}`+"\n    "+`minSamples: "-1"`), `must not be negative`},
-		"a signal name with capitals": {gate("name: errors", "name: Errors"), `spec.signals[0].name in body should match`},
+		"a signal name with capitals": {gate("name: errors", "name: Errors"), `spec.signals[0].name: Invalid value: "Errors": must be lower-case letters, digits and dashes, such as slow-requests`},
 		"two signals of one name":     {gate("outlier: {}", "outlier: {}\n  - {name: errors, value: z, outlier: {}}"), `spec.signals[1]: Duplicate value: {"name":"errors"}`},
 		"an outlier for years":        {gate("outlier: {}", `robust: {for: 9000h}`), `must be a duration from 0s to 24h, such as 30s or 1h30m`},
 		"a robust rule of nothing":    {gate("outlier: {}", `robust: {k: "0"}`), `must be greater than 0`},

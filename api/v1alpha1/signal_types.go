@@ -12,7 +12,7 @@ package v1alpha1
 // +kubebuilder:validation:XValidation:rule="!has(self.ratio) || [self.?outlier.minDifference.orValue('0'), self.?robust.minDifference.orValue('0')].all(x, !x.matches('^-?[0-9]+(\\\\.[0-9]+)?$') || double(x) < 1.0)",message="minDifference of a ratio is a share below \"1\": five percent is \"0.05\""
 type Signal struct {
 	// name of the signal, unique in the gate.
-	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="must be lower-case letters, digits and dashes, such as slow-requests"
 	// +kubebuilder:validation:MaxLength=63
 	// +required
 	Name string `json:"name"`

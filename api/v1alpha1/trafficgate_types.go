@@ -156,9 +156,8 @@ type FalseAlarms struct {
 // ServiceReference names a Service in the gate's namespace.
 type ServiceReference struct {
 	// name of the Service.
-	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="must be the name of a Service: lower-case letters, digits and dashes"
 	// +required
 	Name string `json:"name"`
 }

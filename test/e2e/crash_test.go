@@ -52,12 +52,9 @@ func (c *cases) killedAtEveryWrite(t *testing.T) {
 	c.kubectl(t, "apply", "-f", "testdata/crash.yaml")
 	c.kubectl(t, "-n", crashNamespace, "rollout", "status", "deployment/app", "--timeout=60s")
 	life := &life{cases: c}
-	writes := life.play(t, noCrash)
-	if writes < 5 {
-		t.Fatalf("a life without a crash has %d writes: the test does not see them", writes)
-	}
-	crashes := 0
-	for n := 1; n <= writes; n++ {
+	crashes, n := 0, 1
+	for before := -1; before < crashes; n++ {
+		before = crashes
 		for _, after := range []bool{false, true} {
 			t.Run(fmt.Sprintf("write %d, after=%t", n, after), func(t *testing.T) {
 				if life.play(t, crash{at: n, after: after}) >= n {
@@ -66,10 +63,11 @@ func (c *cases) killedAtEveryWrite(t *testing.T) {
 			})
 		}
 	}
-	t.Logf("%d writes in a life, %d crashes survived", writes, crashes)
-	// Two status writes may fall together, so that a life has one write less.
-	if crashes < 2*(writes-1) {
-		t.Errorf("only %d crashes happened where %d were meant to", crashes, 2*writes)
+	t.Logf("%d crashes survived, at up to %d writes", crashes, n-2)
+	// A life has at least five writes: the finalizer, the gating, the status, the
+	// release and the finalizer's end.
+	if crashes < 10 {
+		t.Errorf("only %d crashes happened: the test does not see the writes", crashes)
 	}
 }
 

@@ -36,14 +36,14 @@ func (c *cases) wrongGates(t *testing.T) {
 		"too short an interval":                {wrong("interval: 15s", "interval: 1s"), `spec.interval: Invalid value: "1s": must be a duration from 5s to 1h`},
 		"an interval of no unit":               {wrong("interval: 15s", `interval: "15"`), `must be a duration from 5s to 1h, such as 30s or 1h30m`},
 		"more than all pods":                   {wrong("maxGated: 20%", "maxGated: 120%"), `must be a number of pods such as 2, or a percentage such as "20%"`},
-		"no rule":                              {wrong(`    outlier: {minRatio: "2"}`, ""), `a signal has exactly one of outlier (worse than its peers), threshold (a fixed limit) and deviation`},
-		"two questions":                        {wrong("  - name: errors", "  - name: errors\n    value: z"), `a signal has exactly one of ratio (bad events out of all) and value (one number a pod)`},
+		"no rule":                              {wrong(`    outlier: {minRatio: "2"}`, ""), `a signal has exactly one of outlier (worse than its peers; recommended), robust`},
+		"two questions":                        {wrong("  - name: errors", "  - name: errors\n    value: z"), `a signal has exactly one of ratio (bad events out of all), histogram (bucket counts) and value (one number a pod)`},
 		"half a ratio":                         {wrong(`, total: "y"`, ""), `spec.signals[0].ratio.total: Required value`},
 		"a number without quotes":              {wrong(`minRatio: "2"`, "minRatio: 2"), `spec.signals[0].outlier.minRatio: Invalid value: "integer"`},
-		"a ratio below one":                    {wrong(`minRatio: "2"`, `minRatio: "0.5"`), `must be at least 1`},
+		"a ratio below one":                    {wrong(`minRatio: "2"`, `minRatio: "0.5"`), `must be greater than 1`},
 		"a stay below the window":              {wrong("after: 1m", "after: 30s"), `recovery.after must be at least window`},
 		"no service":                           {wrong("  serviceRef: {name: checkout}\n", ""), `spec.serviceRef: Required value`},
-		"a Service of that name with capitals": {wrong("name: checkout", "name: Checkout"), `spec.serviceRef.name`},
+		"a Service of that name with capitals": {wrong("name: checkout", "name: Checkout"), `must be the name of a Service: lower-case letters, digits and dashes`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, err := c.KubectlWith(t.Context(), row.text, "apply", "-f", "-")
