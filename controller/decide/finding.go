@@ -36,8 +36,10 @@ type Finding struct {
 }
 
 // Healthy reports whether there is evidence that the pod is well: a verdict, and
-// nothing that speaks against it.
-func (f Finding) Healthy() bool { return f.Class == anomaly.Normal && f.Excess() < 1 }
+// nothing that speaks against it, or proof that it got well since.
+func (f Finding) Healthy() bool {
+	return f.Class == anomaly.Normal && (f.Excess() < 1 || f.Recovery >= anomaly.Recovered)
+}
 
 // String is the finding as a sentence.
 func (f Finding) String() string {
