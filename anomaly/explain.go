@@ -16,13 +16,13 @@ func (v Verdict) Explain(kind Kind) string {
 	var b strings.Builder
 	switch kind {
 	case Ratio:
-		fmt.Fprintf(&b, "%s of %.4g events were bad", Format(Ratio, v.Level), v.Samples)
+		fmt.Fprintf(&b, "%s of %s events were bad", Format(Ratio, v.Level), events(v.Samples))
 	case Histogram:
 		how := "slower"
 		if v.Faster {
 			how = "faster"
 		}
-		fmt.Fprintf(&b, "%s of %.4g events were %s than %.4g", Format(Ratio, v.Level), v.Samples, how, v.Bound)
+		fmt.Fprintf(&b, "%s of %s events were %s than %.4g", Format(Ratio, v.Level), events(v.Samples), how, v.Bound)
 	default:
 		fmt.Fprintf(&b, "the value is %s", Format(kind, v.Level))
 	}
@@ -32,6 +32,15 @@ func (v Verdict) Explain(kind Kind) string {
 	}
 	fmt.Fprintf(&b, "; evidence %.1f of %.1f nats", v.Evidence, v.Bar)
 	return b.String()
+}
+
+// events is a count as people say it: Prometheus extrapolates, so that counts have
+// fractions, but nobody asks for those of a large one.
+func events(n float64) string {
+	if n >= 10 {
+		n = math.Round(n)
+	}
+	return fmt.Sprintf("%.4g", n)
 }
 
 // Together is the evidence of several signals' verdicts on one pod, in nats,
