@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/podgate/podgate/api/v1alpha1"
+	"github.com/podgate/podgate/controller/decide"
 	"github.com/podgate/podgate/controller/source"
 )
 
@@ -67,7 +68,11 @@ func readyCondition(gate *v1alpha1.TrafficGate, state *gateState, o outcome, met
 	case !state.looked:
 		return is(metav1.ConditionUnknown, v1alpha1.ReasonReconciling, "waiting for the first answer from Prometheus")
 	case metrics.Status == metav1.ConditionFalse:
-		return is(metav1.ConditionFalse, v1alpha1.ReasonMetricsUnavailable, "nobody is gated, gated pods keep their state: %s", metrics.Message)
+		effect := "nobody is gated, gated pods keep their state"
+		if silent(state) < len(state.signals) {
+			effect = "pods can be gated by the other signals only"
+		}
+		return is(metav1.ConditionFalse, v1alpha1.ReasonMetricsUnavailable, "%s: %s", effect, metrics.Message)
 	case o.plan.CommonCause != "":
 		return is(metav1.ConditionTrue, v1alpha1.ReasonCommonCause, "nobody is gated: %s", o.plan.CommonCause)
 	case o.plan.LimitReached != "":
@@ -91,13 +96,27 @@ func metricsCondition(gate *v1alpha1.TrafficGate, state *gateState) metav1.Condi
 		}
 	}
 	for _, s := range state.signals {
-		if judged := s.Result.Fleet.Judged; 2*s.Answered < judged {
+		if judged := s.Result.Fleet.Judged; lacksData(s) {
 			return metav1.Condition{Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNoData,
 				Message: fmt.Sprintf("signal %s: Prometheus has data for %d of %d pods that have warmed up: try the query in Prometheus, and check that its label %s holds the pods' names",
 					s.Name, s.Answered, judged, gate.Spec.PodLabel)}
 		}
 	}
 	return metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAnswered, Message: "every query was answered"}
+}
+
+// lacksData reports whether Prometheus had an answer for fewer than half of the
+// pods.
+func lacksData(s decide.Signal) bool { return 2*s.Answered < s.Result.Fleet.Judged }
+
+// silent is how many signals say nothing.
+func silent(state *gateState) (n int) {
+	for _, s := range state.signals {
+		if s.Err != "" || lacksData(s) {
+			n++
+		}
+	}
+	return n
 }
 
 // failureReason is the condition reason for a source's error.

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -154,5 +155,24 @@ func TestADryRunDecidesAsIfItHadWritten(t *testing.T) {
 	state.remember(decide.Plan{}, nil)
 	if len(state.shadow) > 0 {
 		t.Error("a pod that is gone is remembered")
+	}
+}
+
+// TestOneSilentSignalIsNotAll: the gate does not say that nobody is gated while
+// another signal still can.
+func TestOneSilentSignalIsNotAll(t *testing.T) {
+	fleet := anomaly.Result{Fleet: anomaly.Fleet{Judged: 3, Known: 3}}
+	errorsKnown := decide.Signal{Name: "errors", Answered: 3, Result: fleet}
+	memorySilent := decide.Signal{Name: "memory", Result: fleet}
+	for want, signals := range map[string][]decide.Signal{
+		"pods can be gated by the other signals only: signal memory":  {errorsKnown, memorySilent},
+		"nobody is gated, gated pods keep their state: signal memory": {memorySilent, memorySilent},
+	} {
+		state := &gateState{looked: true, failures: make([]string, 2), signals: signals}
+		gate := &v1alpha1.TrafficGate{Spec: v1alpha1.TrafficGateSpec{Mode: v1alpha1.ModeEnforce}}
+		s := statusOf(gate, state, outcome{w: &world{}, now: noon})
+		if got := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionReady).Message; !strings.HasPrefix(got, want) {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
 	}
 }
