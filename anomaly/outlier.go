@@ -66,11 +66,24 @@ func (c Config) looks(d int) bool {
 	return c.Direction == Both || (c.Direction == Low) == (d == 1)
 }
 
+// DefaultFloors are the MinDifference and MinRatio of a kind of signal unless
+// told; both 0 for a kind that there is not.
+func DefaultFloors(kind Kind) (minDifference, minRatio float64) {
+	switch kind {
+	case Ratio:
+		return 0.01, 2
+	case Histogram:
+		return 0, 1.4
+	case Value:
+		return 0, 1.5
+	}
+	return 0, 0
+}
+
 // complete fills in the defaults and refuses what makes no sense.
 func (c Config) complete() (Config, error) {
-	ratios := map[Kind]float64{Ratio: 2, Histogram: 1.4, Value: 1.5}
-	ratio, ok := ratios[c.Kind]
-	if !ok {
+	difference, ratio := DefaultFloors(c.Kind)
+	if ratio == 0 {
 		return c, fmt.Errorf("kind %q: want ratio, histogram or value", c.Kind)
 	}
 	c.Direction = orElse(c.Direction, High)
@@ -80,10 +93,7 @@ func (c Config) complete() (Config, error) {
 	c.PodDays = orElse(c.PodDays, 30)
 	c.Signals = orElse(c.Signals, 1)
 	if c.MinDifference < 0 {
-		c.MinDifference = 0
-		if c.Kind == Ratio {
-			c.MinDifference = 0.01
-		}
+		c.MinDifference = difference
 	}
 	switch {
 	case c.Direction != High && c.Direction != Low && c.Direction != Both:

@@ -73,7 +73,7 @@ func newDetector(spec v1alpha1.TrafficGateSpec, s v1alpha1.Signal) (anomaly.Dete
 		return anomaly.NewDeviation(o, (&s.Deviation.Percent).Or(0), s.Deviation.From == v1alpha1.CentreMean), nil
 	case s.Robust != nil:
 		o.For = s.Robust.For.Std()
-		difference, ratio := floorsOf(kindOf(s))
+		difference, ratio := anomaly.DefaultFloors(kindOf(s))
 		return anomaly.NewRobust(anomaly.RobustOptions{
 			RuleOptions: o, Direction: anomaly.Direction(s.Robust.Direction), K: s.Robust.K.Or(3.5),
 			MinDifference: s.Robust.MinDifference.Or(difference), MinRatio: s.Robust.MinRatio.Or(ratio),
@@ -81,7 +81,7 @@ func newDetector(spec v1alpha1.TrafficGateSpec, s v1alpha1.Signal) (anomaly.Dete
 	case s.Outlier == nil:
 		return nil, errors.New("no rule: say outlier, robust, threshold or deviation")
 	}
-	difference, ratio := floorsOf(kindOf(s))
+	difference, ratio := anomaly.DefaultFloors(kindOf(s))
 	return anomaly.NewOutlier(anomaly.Config{
 		Kind: kindOf(s), Direction: anomaly.Direction(s.Outlier.Direction),
 		MinDifference: s.Outlier.MinDifference.Or(difference), MinRatio: s.Outlier.MinRatio.Or(ratio),
@@ -98,17 +98,6 @@ func outlierSignals(signals []v1alpha1.Signal) (n int) {
 		}
 	}
 	return n
-}
-
-// floorsOf are the floors that a spec need not name, as its descriptions say.
-func floorsOf(kind anomaly.Kind) (minDifference, minRatio float64) {
-	switch kind {
-	case anomaly.Ratio:
-		return 0.01, 2
-	case anomaly.Histogram:
-		return 0, 1.4
-	}
-	return 0, 1.5
 }
 
 // questions are what Prometheus is asked for a gate.
