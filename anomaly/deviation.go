@@ -24,6 +24,11 @@ func (deviation) needs() int   { return 3 }
 func (deviation) looks() int   { return 1 }
 
 func (d deviation) score(_ time.Time, judged []*Verdict) Fleet {
+	d.within(judged)
+	return Fleet{Level: judged[0].Peers, Usual: math.NaN()}
+}
+
+func (d deviation) within(judged []*Verdict) {
 	sorted := levels(judged)
 	centre := median(sorted)
 	if d.fromMean {
@@ -38,7 +43,6 @@ func (d deviation) score(_ time.Time, judged []*Verdict) Fleet {
 			v.Evidence = math.Min(v.Evidence, math.Nextafter(d.percent, 0))
 		}
 	}
-	return Fleet{Level: centre, Usual: math.NaN(), Moved: countBad(judged)}
 }
 
 // percentAway is how far x is from the centre in percent of it; far beyond any

@@ -41,14 +41,28 @@ type histogramPod struct {
 	n, fresh float64
 	seen     bool
 	sides    [2]histogramSide
-	chiTicks float64
-	trial    trial
+	// well has, while it looked well, Pearson's χ² at each bound, and over how many
+	// ticks: two numbers a bound and side; see wellAt.
+	well  healthy
+	trial trial
+}
+
+// wellAt is where the sums of bound i in direction d are.
+func wellAt(d, i int) (chi, ticks int) { return 2 * (d*tails + i), 2*(d*tails+i) + 1 }
+
+// chi is a pod's mean Pearson χ² a tick at bound i in direction d.
+func (p *histogramPod) chi(d, i int) float64 {
+	chi, ticks := wellAt(d, i)
+	return p.well.all(chi) / max(p.well.all(ticks), 1e-9)
+}
+
+func newHistogramPod() histogramPod {
+	return histogramPod{trial: newTrial(), well: newHealthy(2 * 2 * tails)}
 }
 
 type histogramSide struct {
 	sums     [tails]sums
 	past     [tails]float64
-	chi      [tails]float64
 	evidence float64
 	// atBound is the bound that tells most, own and peers the shares there.
 	own, peers, atBound float64
@@ -94,7 +108,7 @@ func lengthen(s []float64, n int) []float64 {
 }
 
 func (h *histogram) forget(slot int) {
-	h.pods[slot] = histogramPod{trial: newTrial()}
+	h.pods[slot] = newHistogramPod()
 	clear(h.of(h.now, slot))
 	clear(h.of(h.recent, slot))
 }
@@ -163,7 +177,7 @@ func (h *histogram) adopt(bounds []float64) {
 	h.earlier = make([]float64, n*h.span)
 	h.past = make([]float64, len(bounds))
 	for i := range h.pods {
-		h.pods[i] = histogramPod{trial: newTrial()}
+		h.pods[i] = newHistogramPod()
 	}
 }
 
@@ -205,7 +219,7 @@ func (h *histogram) pause(slot int) {
 		}
 		s.evidence /= 2
 	}
-	p.chiTicks = 0
+	p.well.reset()
 	p.trial.wait()
 	clear(h.of(h.recent, slot))
 }
@@ -238,6 +252,7 @@ func (h *histogram) step(t *tick) Fleet {
 		p.trial.step(h.limits, w.own*p.fresh, p.fresh, w.peers, 1)
 	}
 	h.report(&fleet)
+	t.moved = float64(fleet.Moved) > crowd*float64(len(t.members))
 	h.learn(t)
 	return fleet
 }
@@ -299,6 +314,10 @@ func beyond(cumulative []float64, i, d int) (share, n float64) {
 func (h *histogram) learn(t *tick) {
 	short, hour := decay(t.elapsed, recent*7/10), decay(t.elapsed, 40*time.Minute)
 	long := decay(t.elapsed, longRun)
+	var keep [2 * 2 * tails]float64
+	for i := range keep {
+		keep[i] = hour
+	}
 	for k := range t.members {
 		m := &t.members[k]
 		p := &h.pods[m.slot]
@@ -306,16 +325,20 @@ func (h *histogram) learn(t *tick) {
 		for i := range mean {
 			mean[i] = short*mean[i] + now[i]
 		}
+		if t.doubtful(m, h.evidence(m.slot)) {
+			p.well.takeBack()
+			continue
+		}
 		if !m.baseline || m.ticks == 0 {
 			continue
 		}
-		p.chiTicks = min(p.chiTicks+1, 1000)
-		h.clumps(p, &h.groups[m.group], now, max(1/p.chiTicks, 1-hour))
+		p.well.age(keep[:])
+		h.clumps(p, &h.groups[m.group], now)
 	}
 	for d := range h.phi {
 		for i := range h.phi[d] {
 			if h.groups[0].chosen[d][i] >= 0 {
-				h.phi[d][i] = dispersion(t, func(m *member) float64 { return h.pods[m.slot].sides[d].chi[i] })
+				h.phi[d][i] = dispersion(t, func(m *member) float64 { return h.pods[m.slot].chi(d, i) })
 			}
 		}
 	}
@@ -324,8 +347,8 @@ func (h *histogram) learn(t *tick) {
 	}
 }
 
-// clumps updates a pod's Pearson χ² at each bound.
-func (h *histogram) clumps(p *histogramPod, g *histogramGroup, now []float64, weight float64) {
+// clumps adds a pod's Pearson χ² at each bound.
+func (h *histogram) clumps(p *histogramPod, g *histogramGroup, now []float64) {
 	for d := range p.sides {
 		for l, i := range g.chosen[d] {
 			if i < 0 {
@@ -339,8 +362,9 @@ func (h *histogram) clumps(p *histogramPod, g *histogramGroup, now []float64, we
 			if q == 0 {
 				x2 = 0
 			}
-			chi := &p.sides[d].chi[l]
-			*chi += (min(x2, 200) - *chi) * weight
+			chi, ticks := wellAt(d, l)
+			p.well.add(chi, min(x2, 200))
+			p.well.add(ticks, 1)
 		}
 	}
 }

@@ -160,7 +160,10 @@ func NewOutlier(cfg Config) (*Sequential, error) {
 	}
 	o := &Sequential{cfg: cfg, bar: barFor(cfg.PodDays, cfg.Interval, cfg.Signals)}
 	o.roster = newRoster(5 * time.Minute)
-	limits := cusum{step: o.bar / looks, ceiling: o.bar + 2}
+	o.tick.doubt = o.bar / 2
+	// A hair more than a third, so that three full looks clear the bar however their
+	// sum is rounded.
+	limits := cusum{step: o.bar / looks * (1 + 1e-9), ceiling: o.bar + 2}
 	if !cfg.has(Looks) {
 		limits.step = math.Inf(1)
 	}
@@ -249,6 +252,11 @@ func (o *Sequential) judge(t *tick, samples []Sample) {
 		v, g := &o.verdicts[m.sample], &t.groups[m.group]
 		switch {
 		case m.idle:
+			// Whether or not anybody says so, it is out of traffic.
+			if p := &o.roster.places[m.slot]; p.outlier {
+				o.method.pause(m.slot)
+				p.outlier = false
+			}
 		case g.peers(m) < 2:
 			v.Missing = "fewer than two peers with data"
 		case missing != "":

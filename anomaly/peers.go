@@ -49,6 +49,10 @@ type tick struct {
 	groups        []group
 	strata        map[string]int
 	floats        []float64
+	// moved says that too many are worse than the fleet's own past.
+	moved bool
+	// doubt is the evidence above which a pod teaches nothing about healthy ones.
+	doubt float64
 }
 
 func (t *tick) start(now time.Time, cfg Config) {
@@ -116,6 +120,13 @@ func (t *tick) choose(r method, suspicion bool) {
 			t.groups[m.group].base++
 		}
 	}
+}
+
+// doubtful says that what a member did lately must not teach how healthy pods
+// differ: there is much evidence against it, too many of its group look bad, or
+// so many of all are worse than the fleet's own past.
+func (t *tick) doubtful(m *member, evidence float64) bool {
+	return t.groups[m.group].crowded || t.moved || evidence >= t.doubt
 }
 
 // inGroup says whether m is in the baseline of group g.

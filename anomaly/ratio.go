@@ -33,13 +33,28 @@ type ratioPod struct {
 	windowBad, windowTotal float64
 	bad, total             float64
 	past                   [2][]float64
-	// sx and sn are its counts of the last minutes, hx and hn of the last hour, hv
-	// the same with squared weights: what hn varies by.
-	sx, sn, hx, hn, hv float64
-	// chi is its smoothed Pearson χ² a tick.
-	chi, chiTicks float64
-	sides         [2]side
-	trial         trial
+	// sx and sn are its counts of the last minutes.
+	sx, sn float64
+	// well has its sums of the last hour while it looked well.
+	well  healthy
+	sides [2]side
+	trial trial
+}
+
+// What healthy pods' sums are of: their counts, bad and total; the total with
+// squared weights, which is what the counts vary by; Pearson's χ² and its ticks.
+const (
+	wellBad = iota
+	wellTotal
+	wellSquared
+	wellChi
+	wellTicks
+	wellWidth
+)
+
+// chi is a pod's mean Pearson χ² a tick.
+func (p *ratioPod) chi() float64 {
+	return p.well.all(wellChi) / max(p.well.all(wellTicks), 1e-9)
 }
 
 // ratio gathers evidence from bad and total counts, on two legs that must both
@@ -78,7 +93,7 @@ func (r *ratio) forget(slot int) {
 			past[i] = make([]float64, overlap(r.cfg))
 		}
 	}
-	r.pods[slot] = ratioPod{trial: newTrial(), past: past}
+	r.pods[slot] = ratioPod{trial: newTrial(), past: past, well: newHealthy(wellWidth)}
 }
 
 func (r *ratio) read(slot int, s *Sample) string {
@@ -137,7 +152,8 @@ func (r *ratio) pause(slot int) {
 		s.evidence /= 2
 	}
 	p.trial.wait()
-	p.sx, p.sn, p.chi, p.chiTicks = 0, 0, 0, 0
+	p.sx, p.sn = 0, 0
+	p.well.reset() // what it did is not how healthy pods differ
 }
 
 func (s *sums) halve() {
@@ -174,6 +190,7 @@ func (r *ratio) step(t *tick) Fleet {
 		}
 		p.trial.step(r.limits, p.bad, p.total, p.worst().peers, 1/phi)
 	}
+	t.moved = float64(fleet.Moved) > crowd*float64(len(t.members))
 	r.learn(t)
 	return fleet
 }
@@ -277,24 +294,28 @@ func peersShare(g ratioGroup, d int) float64 {
 func (r *ratio) learn(t *tick) {
 	short, hour := decay(t.elapsed, recent*7/10), decay(t.elapsed, 40*time.Minute)
 	long := decay(t.elapsed, longRun)
+	keep := [wellWidth]float64{hour, hour, hour * hour, hour, hour}
 	for k := range t.members {
 		m := &t.members[k]
 		p, g := &r.pods[m.slot], &r.groups[m.group]
 		p.sx, p.sn = short*p.sx+p.bad, short*p.sn+p.total
+		if t.doubtful(m, r.evidence(m.slot)) {
+			p.well.takeBack()
+			continue
+		}
 		if !m.baseline || g.n <= 0 || m.ticks == 0 {
 			continue
 		}
-		p.hx, p.hn = hour*p.hx+p.bad, hour*p.hn+p.total
-		p.hv = hour*hour*p.hv + p.total
+		p.well.age(keep[:])
+		p.well.add(wellBad, p.bad)
+		p.well.add(wellTotal, p.total)
+		p.well.add(wellSquared, p.total)
 		q := (g.x + 0.5) / (g.n + 100)
 		diff := p.bad - p.total*q
-		x2 := diff * diff / max(p.total*q*(1-min(q, 0.99)), 1e-9)
-		if p.chiTicks < 1000 {
-			p.chiTicks++
-		}
-		p.chi += (min(x2, 200) - p.chi) * max(1/p.chiTicks, 1-hour)
+		p.well.add(wellChi, min(diff*diff/max(p.total*q*(1-min(q, 0.99)), 1e-9), 200))
+		p.well.add(wellTicks, 1)
 	}
-	r.phi = dispersion(t, func(m *member) float64 { return r.pods[m.slot].chi })
+	r.phi = dispersion(t, func(m *member) float64 { return r.pods[m.slot].chi() })
 	r.learnSpread(t)
 	if g := r.groups[0]; g.n > 0 {
 		r.pastX, r.pastN = long*r.pastX+g.x, long*r.pastN+g.n

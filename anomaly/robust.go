@@ -42,13 +42,8 @@ func (*robust) needs() int   { return 3 }
 func (*robust) looks() int   { return 2 }
 
 func (r *robust) score(now time.Time, judged []*Verdict) Fleet {
-	sorted := levels(judged)
-	centre := median(sorted)
-	spread := 1.4826 * median(distances(sorted, centre))
-	for _, v := range judged {
-		v.Peers, v.Bar = centre, r.K
-		v.Evidence = r.z(v, centre, spread)
-	}
+	r.within(judged)
+	centre := median(levels(judged))
 	fleet := Fleet{Level: centre, Usual: r.past.level()}
 	if r.past.known {
 		for _, v := range judged {
@@ -59,6 +54,16 @@ func (r *robust) score(now time.Time, judged []*Verdict) Fleet {
 	}
 	r.past.learn(now, centre, 2*fleet.Moved >= len(judged))
 	return fleet
+}
+
+func (r *robust) within(judged []*Verdict) {
+	sorted := levels(judged)
+	centre := median(sorted)
+	spread := 1.4826 * median(distances(sorted, centre))
+	for _, v := range judged {
+		v.Peers, v.Bar = centre, r.K
+		v.Evidence = r.z(v, centre, spread)
+	}
 }
 
 // z is the robust z-score of a pod against a centre, or 0 where the difference

@@ -27,6 +27,8 @@ type scorer interface {
 	// be judged now; their Level and Samples are there already. Evidence at or
 	// above Bar means that the pod looks bad now. It returns the fleet's part.
 	score(now time.Time, judged []*Verdict) Fleet
+	// within is score for a part of the fleet: it learns nothing of it.
+	within(judged []*Verdict)
 	unit() string
 	// needs is how many pods with data the rule needs, and looks how many bad
 	// looks in a row.
@@ -44,10 +46,13 @@ type rule struct {
 	judged  []*Verdict
 }
 
-// badSpell is how long, and for how many looks, a pod has looked bad.
+// badSpell is how long, and for how many looks, a pod has looked bad. outlier
+// says that it was called one, and has not looked well since: while it is out of
+// traffic that is kept, and a relapse takes half as long.
 type badSpell struct {
-	since time.Time
-	looks int
+	since   time.Time
+	looks   int
+	outlier bool
 }
 
 func newRule(o RuleOptions, s scorer) *rule {
@@ -83,16 +88,37 @@ func (r *rule) Step(now time.Time, samples []Sample) Result {
 	}
 	fleet := Fleet{Level: math.NaN(), Usual: math.NaN()}
 	if len(r.judged) >= r.scorer.needs() {
-		fleet = r.scorer.score(now, r.judged)
-		r.persist(now)
+		fleet = r.score(now, samples)
+		r.persist(now, r.unseen())
 	} else {
 		for _, v := range r.judged {
 			v.Missing = fmt.Sprintf("%d pods with data where %d are needed", len(r.judged), r.scorer.needs())
 		}
-		clear(r.bad)
+		r.bad = r.unseen()
 	}
 	fleet.Judged, fleet.Known = candidates, len(r.judged)
 	return Result{Verdicts: r.result, Fleet: fleet}
+}
+
+// score judges all pods together, and then those of each stratum that is large
+// enough within it: what they are to the others is not held against them.
+func (r *rule) score(now time.Time, samples []Sample) Fleet {
+	fleet := r.scorer.score(now, r.judged)
+	strata := map[string][]*Verdict{}
+	for i, s := range samples {
+		if v := &r.result[i]; v.Missing == "" && s.Stratum != "" {
+			strata[s.Stratum] = append(strata[s.Stratum], v)
+		}
+	}
+	for _, vs := range strata {
+		if len(vs) >= ownStratum && len(vs) < len(r.judged) {
+			r.scorer.within(vs)
+		}
+	}
+	if math.IsNaN(fleet.Usual) { // a rule without a past: half of the fleet beyond its limit is as good
+		fleet.Moved = countBad(r.judged)
+	}
+	return fleet
 }
 
 // missing says what keeps a sample from being judged, or nothing.
@@ -114,26 +140,42 @@ func (r *rule) missing(s Sample) string {
 	return ""
 }
 
-// persist turns bad looks into outliers, once there were enough of them. A look
-// that does not speak against a pod, or is missing, starts the count anew.
-func (r *rule) persist(now time.Time) {
-	before := r.bad
-	r.bad = make(map[string]badSpell, len(before))
+// unseen returns the spells of the outliers of which nothing is known now: they
+// are out of traffic, or have hardly come back.
+func (r *rule) unseen() map[string]badSpell {
+	kept := make(map[string]badSpell, len(r.bad))
+	for _, v := range r.result {
+		if v.Missing != "" && r.bad[v.Pod].outlier {
+			kept[v.Pod] = badSpell{outlier: true}
+		}
+	}
+	return kept
+}
+
+// persist turns bad looks into outliers, once there were enough of them; next
+// are the spells that go on without this look. A look that does not speak
+// against a pod, or is missing, starts the count anew.
+func (r *rule) persist(now time.Time, next map[string]badSpell) {
 	for _, v := range r.judged {
 		v.Class = Normal
 		if v.Excess() < 1 {
 			continue
 		}
-		spell, ok := before[v.Pod]
-		if !ok || now.Before(spell.since) {
-			spell = badSpell{since: now}
+		spell := r.bad[v.Pod]
+		if spell.looks == 0 || now.Before(spell.since) {
+			spell.since, spell.looks = now, 0
 		}
 		spell.looks++
-		r.bad[v.Pod] = spell
-		if spell.looks >= r.scorer.looks() && now.Sub(spell.since) >= r.options.For {
-			v.Class = Outlier
+		looks, long := r.scorer.looks(), r.options.For
+		if spell.outlier {
+			looks, long = (looks+1)/2, long/2
 		}
+		if spell.looks >= looks && now.Sub(spell.since) >= long {
+			v.Class, spell.outlier = Outlier, true
+		}
+		next[v.Pod] = spell
 	}
+	r.bad = next
 }
 
 // levels returns the levels of the verdicts in ascending order.

@@ -222,3 +222,33 @@ func ExampleNewRobust() {
 	// c: normal, 100 where its peers have 100
 	// d: outlier, 240 where its peers have 100
 }
+
+// TestRulesKnowStrata: a new revision that is slower as a whole is no set of
+// outliers, and one bad pod in it is.
+func TestRulesKnowStrata(t *testing.T) {
+	for name, make := range map[string]func() anomaly.Detector{
+		"robust": func() anomaly.Detector {
+			return anomaly.NewRobust(anomaly.RobustOptions{RuleOptions: valueRule, Direction: anomaly.High, K: 3.5, MinRatio: 1.5})
+		},
+		"deviation": func() anomaly.Detector { return anomaly.NewDeviation(valueRule, 50, false) },
+	} {
+		samples := values(100, 101, 102, 100, 101, 102, 100, 101, 102, 100, 200, 201, 202, 200)
+		for i := range samples {
+			samples[i].Stratum = "old"
+			if i >= 10 {
+				samples[i].Stratum = "new"
+			}
+		}
+		if got := outliers(make(), samples); got != "" {
+			t.Errorf("%s: %q are outliers beside another revision", name, got)
+		}
+		samples[11].Value = 400
+		if got := outliers(make(), samples); got != "l" {
+			t.Errorf("%s: %q, want the one that is bad among its like", name, got)
+		}
+		samples[10].Stratum, samples[11].Stratum = "few", "few" // too few to be compared with each other
+		if got := outliers(make(), samples); !strings.Contains(got, "l") {
+			t.Errorf("%s: %q, and l is bad beside anybody", name, got)
+		}
+	}
+}

@@ -40,14 +40,14 @@ func (d *delayed) now() float64 {
 // learnSpread estimates how much the true rates of healthy pods differ beyond
 // chance: the variance of their relative rates by the method of moments, as in
 // DerSimonian and Laird, Controlled Clinical Trials 7 (1986), winsorised; then
-// as the standard deviation of the log rate.
+// as the standard deviation of the log rate. It is estimated from what is sure.
 func (r *ratio) learnSpread(t *tick) {
 	var total, excess float64
 	for k := range t.members {
 		m := &t.members[k]
 		if p := &r.pods[m.slot]; m.baseline {
-			total += p.hn
-			excess += p.hx
+			total += p.well.sure[wellTotal]
+			excess += p.well.sure[wellBad]
 		}
 	}
 	if total <= 0 || excess < 3*float64(len(t.members)) {
@@ -59,12 +59,12 @@ func (r *ratio) learnSpread(t *tick) {
 	for k := range t.members {
 		m := &t.members[k]
 		p := &r.pods[m.slot]
-		expected := share * p.hn
+		expected := share * p.well.sure[wellTotal]
 		if !m.baseline || expected <= 0 {
 			continue
 		}
-		noise := r.phi * share * p.hv
-		diff := p.hx - expected
+		noise := r.phi * share * p.well.sure[wellSquared]
+		diff := p.well.sure[wellBad] - expected
 		diff = min(diff*diff, 9*noise+expected*expected)
 		excess += (diff - noise) / expected
 		chance += noise / expected

@@ -38,5 +38,8 @@ func (t threshold) score(_ time.Time, judged []*Verdict) Fleet {
 			v.Evidence = math.Max(0, math.Nextafter(1, 0)+beyond/scale)
 		}
 	}
-	return Fleet{Level: median(levels(judged)), Usual: math.NaN(), Moved: countBad(judged)}
+	return Fleet{Level: median(levels(judged)), Usual: math.NaN()}
 }
+
+// within changes nothing: the limit is everybody's.
+func (threshold) within([]*Verdict) {}
