@@ -17,6 +17,9 @@ const (
 	// ConditionCommonCause is True while as many pods look bad as do not, or the
 	// whole fleet's level moved: the fault is not in the pods, nobody is gated.
 	ConditionCommonCause = "CommonCause"
+	// ConditionDomainSuspected is True while one zone, node or revision explains
+	// the outliers better than the pods do; its reason says which of the three.
+	ConditionDomainSuspected = "DomainSuspected"
 )
 
 // ConditionReconciling is True, and present only then, until the gate has looked
@@ -36,6 +39,19 @@ const (
 	// ReasonLimitReached: an outlier stays in traffic because no more pods may be
 	// out.
 	ReasonLimitReached = "LimitReached"
+	// ReasonDomainSuspected: see ConditionDomainSuspected.
+	ReasonDomainSuspected = "DomainSuspected"
+	// ReasonPodsWaiting: gated pods wait for a person, or for their eviction.
+	ReasonPodsWaiting = "PodsWaiting"
+)
+
+// Reasons of ConditionDomainSuspected.
+const (
+	// ReasonZoneSuspected: the domain of limits.perDomain.topologyKey, a zone
+	// unless told otherwise.
+	ReasonZoneSuspected     = "Zone"
+	ReasonNodeSuspected     = "Node"
+	ReasonRevisionSuspected = "Revision"
 )
 
 // Reasons of Ready being False.

@@ -156,12 +156,17 @@ interval: 15s
 limits:
   maxGated: 20%
   minServing: 2
+  perDomain:
+    maxGated: 50%
+    topologyKey: topology.kubernetes.io/zone
   warmUp: 2m
 mode: DryRun
 podLabel: pod
 recovery:
   after: 1m
   maxAfter: 30m
+  retries: 3
+  then: Hold
 serviceRef:
   name: checkout
 signals:
@@ -213,6 +218,8 @@ func TestAccepted(t *testing.T) {
 		"a robust rule":                gate("outlier: {}", `robust: {k: "5", minRatio: "1.75", for: 3m}`),
 		"a wide budget":                spec("falseAlarms: {podDays: 3650}"),
 		"strata":                       spec("stratumLabel: pod-template-hash"),
+		"an external detector":         external("url: \"https://detector.shop.svc:8443/bad?service=$service\", timeout: 500ms, for: 1m, caBundle: aGVsbG8="),
+		"a detector by address":        external("url: \"http://10.0.0.1\""),
 		"a value":                      gate(`ratio: {bad: "x", total: "y"}`, "value: z"),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -221,6 +228,11 @@ func TestAccepted(t *testing.T) {
 			}
 		})
 	}
+}
+
+// external is a gate whose only signal is an external detector with some fields.
+func external(fields string) string {
+	return gate("ratio: {bad: \"x\", total: \"y\"}\n    outlier: {}", "external: {"+fields+"}")
 }
 
 // TestRefused lists what must be refused, with the message that a user reads.
@@ -247,12 +259,20 @@ func TestRefused(t *testing.T) {
 		"more than all":               {spec("limits: {maxGated: 120%}"), `must be a number of pods such as 2, or a percentage such as "20%"`},
 		"nobody serving":              {spec("limits: {minServing: 0}"), `spec.limits.minServing in body should be greater than or equal to 1`},
 		"a warm-up of days":           {spec("limits: {warmUp: 48h}"), `must be a duration from 0s to 24h, such as 30s or 1h30m`},
+		"retries out of range":        {spec("recovery: {retries: 101}"), `spec.recovery.retries in body should be less than or equal to 100`},
+		"an unknown then":             {spec("recovery: {then: Restart}"), `Unsupported value: "Restart": supported values: "Hold", "Evict", "Retry"`},
+		"headroom without a query":    {spec("limits: {headroom: {max: \"0.8\"}}"), `spec.limits.headroom.query: Required value`},
+		"headroom without a limit":    {spec("limits: {headroom: {query: x}}"), `spec.limits.headroom.max: Required value`},
+		"headroom of nothing":         {spec("limits: {headroom: {query: x, max: \"0\"}}"), `must be a decimal number above 0, such as "0.8"`},
+		"headroom as a percentage":    {spec("limits: {headroom: {query: x, max: 80%}}"), `must be a decimal number above 0, such as "0.8"`},
+		"a domain's limit in words":   {spec("limits: {perDomain: {maxGated: half}}"), `must be a number of pods such as 2, or a percentage such as "50%"`},
+		"a topology key with a space": {spec("limits: {perDomain: {topologyKey: \"a b\"}}"), `spec.limits.perDomain.topologyKey in body should match`},
 		"maxAfter below after":        {spec("recovery: {after: 2m, maxAfter: 1m}"), `maxAfter must be at least after`},
 		"after below window":          {spec("recovery: {after: 30s}"), `recovery.after must be at least window`},
 		"after out of range":          {spec("recovery: {after: 25h, maxAfter: 26h}"), `must be a duration from 5s to 24h, such as 30s or 1h30m`},
 		"maxAfter out of range":       {spec("recovery: {maxAfter: 169h}"), `must be a duration from 5s to 168h, such as 30s or 1h30m`},
-		"two questions":               {gate(`outlier: {}`, "outlier: {}\n    value: z"), `a signal has exactly one of ratio (bad events out of all), histogram (bucket counts) and value (one number a pod)`},
-		"no question":                 {gate(`    ratio: {bad: "x", total: "y"}`+"\n", ""), `a signal has exactly one of ratio (bad events out of all), histogram (bucket counts) and value (one number a pod)`},
+		"two questions":               {gate(`outlier: {}`, "outlier: {}\n    value: z"), `a signal has exactly one of ratio (bad events out of all), histogram (bucket counts), value (one number a pod) and external (a detector over HTTP)`},
+		"no question":                 {gate(`    ratio: {bad: "x", total: "y"}`+"\n", ""), `a signal has exactly one of ratio (bad events out of all), histogram (bucket counts), value (one number a pod) and external (a detector over HTTP)`},
 		"half a ratio":                {gate(`, total: "y"`, ""), `spec.signals[0].ratio.total: Required value`},
 		"an empty query":              {gate(`ratio: {bad: "x", total: "y"}`, `value: ""`), `spec.signals[0].value in body should be at least 1 chars long`},
 		"no rule":                     {gate("    outlier: {}\n", ""), `a signal has exactly one of outlier (worse than its peers; recommended), robust (the same in standard deviations), threshold (a fixed limit) and deviation`},
@@ -279,6 +299,15 @@ func TestRefused(t *testing.T) {
 		"a difference of 500 %":       {gate("outlier: {}", `outlier: {minDifference: "5"}`), `minDifference of a ratio is a share below "1"`},
 		"a key with two dots":         {spec("trafficLabel: a..b/traffic"), `spec.trafficLabel in body should match`},
 		"a stratum with a space":      {spec(`stratumLabel: "a b"`), `spec.stratumLabel in body should match`},
+		"a detector without address":  {external("timeout: 1s"), `spec.signals[0].external.url: Required value`},
+		"a detector by name only":     {external("url: detector.shop.svc"), `must be an address such as https://detector.shop.svc:8443/bad-pods, without user and password`},
+		"a detector in a file":        {external("url: file:///etc/passwd"), `must be an address such as https://detector.shop.svc:8443/bad-pods, without user and password`},
+		"a detector with a password":  {external("url: https://me:secret@detector"), `must be an address such as https://detector.shop.svc:8443/bad-pods, without user and password`},
+		"a detector that may hang":    {external("url: http://d, timeout: 1m"), `spec.signals[0].external.timeout: Invalid value: "1m": must be a duration from 100ms to 5s`},
+		"a CA for plain HTTP":         {external("url: http://d, caBundle: aGVsbG8="), `caBundle needs a url that begins with https://`},
+		"a CA that is not base64":     {external("url: https://d, caBundle: \"-----\""), `spec.signals[0].external.caBundle`},
+		"a detector with a rule":      {external("url: http://d") + "    outlier: {}\n", `an external detector says itself which pods are bad: leave outlier, robust, threshold and deviation out`},
+		"a detector and a query":      {external("url: http://d") + "    value: x\n", `a signal has exactly one of ratio`},
 		"a deviation for years":       {gate("outlier: {}", `deviation: {percent: "1", for: 9000h}`), `must be a duration from 0s to 24h, such as 30s or 1h30m`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -315,7 +344,7 @@ func TestImmutable(t *testing.T) {
 // TestSamplesAreAccepted: what people copy from must be right, to the letter.
 func TestSamplesAreAccepted(t *testing.T) {
 	c := loadCRD(t)
-	for _, name := range []string{"gate.yaml", "production.yaml"} {
+	for _, name := range []string{"gate.yaml", "production.yaml", "external.yaml"} {
 		text, err := os.ReadFile("../../config/samples/" + name)
 		if err != nil {
 			t.Fatal(err)

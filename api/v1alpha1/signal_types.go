@@ -1,12 +1,14 @@
 package v1alpha1
 
 // Signal is one question asked of Prometheus, with one answer a pod, and the
-// rule that says which answers are bad.
+// rule that says which answers are bad; or an external detector that says itself
+// which pods are bad.
 //
 // Queries may use $namespace and $service (of the gate) and $__window.
 //
-// +kubebuilder:validation:XValidation:rule="(has(self.ratio) ? 1 : 0) + (has(self.histogram) ? 1 : 0) + (has(self.value) ? 1 : 0) == 1",message="a signal has exactly one of ratio (bad events out of all), histogram (bucket counts) and value (one number a pod)"
-// +kubebuilder:validation:XValidation:rule="(has(self.outlier) ? 1 : 0) + (has(self.robust) ? 1 : 0) + (has(self.threshold) ? 1 : 0) + (has(self.deviation) ? 1 : 0) == 1",message="a signal has exactly one of outlier (worse than its peers; recommended), robust (the same in standard deviations), threshold (a fixed limit) and deviation (percent from the mean or median)"
+// +kubebuilder:validation:XValidation:rule="(has(self.ratio) ? 1 : 0) + (has(self.histogram) ? 1 : 0) + (has(self.value) ? 1 : 0) + (has(self.external) ? 1 : 0) == 1",message="a signal has exactly one of ratio (bad events out of all), histogram (bucket counts), value (one number a pod) and external (a detector over HTTP)"
+// +kubebuilder:validation:XValidation:rule="!has(self.external) || !(has(self.outlier) || has(self.robust) || has(self.threshold) || has(self.deviation))",message="an external detector says itself which pods are bad: leave outlier, robust, threshold and deviation out; external.for says how long it must say so"
+// +kubebuilder:validation:XValidation:rule="has(self.external) || (has(self.outlier) ? 1 : 0) + (has(self.robust) ? 1 : 0) + (has(self.threshold) ? 1 : 0) + (has(self.deviation) ? 1 : 0) == 1",message="a signal has exactly one of outlier (worse than its peers; recommended), robust (the same in standard deviations), threshold (a fixed limit) and deviation (percent from the mean or median)"
 // +kubebuilder:validation:XValidation:rule="!has(self.histogram) || has(self.outlier)",message="a histogram goes with outlier only: for another rule ask for a value, such as a histogram_quantile"
 // +kubebuilder:validation:XValidation:rule="!has(self.ratio) || !has(self.threshold) || [self.threshold.?above.orValue('0'), self.threshold.?below.orValue('0')].all(x, !x.matches('^-?[0-9]+(\\\\.[0-9]+)?$') || (double(x) >= 0.0 && double(x) <= 1.0))",message="a threshold of a ratio is a share from \"0\" to \"1\": five percent is \"0.05\""
 // +kubebuilder:validation:XValidation:rule="!has(self.ratio) || [self.?outlier.minDifference.orValue('0'), self.?robust.minDifference.orValue('0')].all(x, !x.matches('^-?[0-9]+(\\\\.[0-9]+)?$') || double(x) < 1.0)",message="minDifference of a ratio is a share below \"1\": five percent is \"0.05\""
@@ -35,6 +37,18 @@ type Signal struct {
 	// +kubebuilder:validation:MaxLength=4096
 	// +optional
 	Value *string `json:"value,omitempty"`
+
+	// external asks an HTTP server which pods are bad, at every look, instead of
+	// Prometheus. The answer to its GET is a PodList of them
+	// ({"kind":"PodList","items":[{"metadata":{"name":"..."}}]}); namespace and uid
+	// are heeded where they are there, and a list without items says that all pods
+	// are well. Pods that are not of the fleet are ignored and reported
+	// (status.lastEvaluation.signals), a pod is taken out only after it was named in
+	// two looks in a row, and every limit and guard holds as for other signals. An
+	// error, a late answer and one that is no PodList are no data. The controller's
+	// operator must allow the server's host with --external-detectors.
+	// +optional
+	External *External `json:"external,omitempty"`
 
 	// outlier finds a pod that is worse than its peers by more than chance and by
 	// more than you care about, with a stated rate of false alarms (see
@@ -78,6 +92,38 @@ type RatioQuery struct {
 	// +kubebuilder:validation:MaxLength=4096
 	// +required
 	Total string `json:"total"`
+}
+
+// External is an HTTP server that says which pods are bad. It decides nothing but
+// whom it names.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.caBundle) || self.url.startsWith('https://')",message="caBundle needs a url that begins with https://"
+type External struct {
+	// url of the detector. It may use $namespace and $service (of the gate).
+	// Redirects are not followed.
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://[^/?#@ ]+([/?#][^ ]*)?$')",message="must be an address such as https://detector.shop.svc:8443/bad-pods, without user and password"
+	// +required
+	URL string `json:"url"`
+
+	// timeout is how long the whole answer may take. The other signals of the same
+	// look wait for it, so it is at most the shortest interval; overrides never do.
+	// +kubebuilder:default="1s"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+(\\\\.[0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('100ms') && duration(self) <= duration('5s')",message="must be a duration from 100ms to 5s"
+	// +optional
+	Timeout *Duration `json:"timeout,omitempty"`
+
+	// caBundle is the certificates, as PEM, that the server's certificate must be
+	// signed by. Without it those that the controller's image trusts.
+	// +kubebuilder:validation:MaxLength=131072
+	// +optional
+	CABundle []byte `json:"caBundle,omitempty"`
+
+	// for is how long the detector must name a pod, look after look, before the pod
+	// is an outlier; two looks in a row are needed at least.
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+(\\\\.[0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be a duration from 0s to 24h, such as 30s or 1h30m"
+	// +optional
+	For *Duration `json:"for,omitempty"`
 }
 
 // Direction is the side on which a pod that differs is worse.

@@ -9,7 +9,7 @@ type TrafficGateStatus struct {
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// conditions: Ready and Stalled as kstatus reads them, Enrolled,
-	// MetricsAvailable and CommonCause.
+	// MetricsAvailable, CommonCause and DomainSuspected.
 	// +listType=map
 	// +listMapKey=type
 	// +optional
@@ -25,6 +25,20 @@ type TrafficGateStatus struct {
 	// +listMapKey=name
 	// +optional
 	Gated []GatedPod `json:"gated,omitempty"`
+
+	// suspects lists the serving pods that look bad, the worst first and at most
+	// ten, with what holds each back.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=10
+	// +optional
+	Suspects []Suspect `json:"suspects,omitempty"`
+
+	// gating names the pod that was gated last, as UID@resourceVersion. It is
+	// written before the pod, under an optimistic lock, so that of two controllers
+	// that both think they lead only one gates a pod at a time.
+	// +optional
+	Gating string `json:"gating,omitempty"`
 
 	// lastEvaluation is the last look at the metrics. It is refreshed at least
 	// once a minute, and whenever something else in the status changes.
@@ -51,6 +65,9 @@ type PodCounts struct {
 	Outliers int32 `json:"outliers"`
 	// limit is how many pods may be out at once, now.
 	Limit int32 `json:"limit"`
+	// waiting counts the gated pods that wait for a person, or for their eviction.
+	// +optional
+	Waiting int32 `json:"waiting,omitempty"`
 }
 
 // GatedPod is a pod that the gate keeps out of traffic.
@@ -59,15 +76,30 @@ type GatedPod struct {
 	Name string `json:"name"`
 	// since is when it was taken out.
 	Since metav1.Time `json:"since"`
-	// until is when it is due for a trial. One pod a gate is on trial at a time,
-	// so it can be later.
+	// until is when it is due for a trial, if it is. One pod a gate is on trial at
+	// a time, so it can be later.
 	// +optional
 	Until *metav1.Time `json:"until,omitempty"`
+	// next says what happens next, and on what it waits.
+	// +optional
+	Next string `json:"next,omitempty"`
 	// relapses is how often it went bad again after it had come back.
 	Relapses int32 `json:"relapses"`
 	// reason is the sentence with the evidence for which it was taken out.
 	// +optional
 	Reason string `json:"reason,omitempty"`
+}
+
+// Suspect is a serving pod that looks bad.
+type Suspect struct {
+	// name of the pod.
+	Name string `json:"name"`
+	// heldBy is the guard that keeps it in traffic.
+	// +optional
+	HeldBy string `json:"heldBy,omitempty"`
+	// message is the evidence, and what held the gating back, in one sentence.
+	// +optional
+	Message string `json:"message,omitempty"`
 }
 
 // Evaluation is one look at the metrics.
@@ -101,6 +133,10 @@ type SignalEvaluation struct {
 	// level is the typical level of the fleet, for people to read.
 	// +optional
 	Level string `json:"level,omitempty"`
+	// ignored says which pods an external detector named that are not of the
+	// fleet; nothing is done about them.
+	// +optional
+	Ignored string `json:"ignored,omitempty"`
 	// error says why there was no answer.
 	// +optional
 	Error string `json:"error,omitempty"`

@@ -165,7 +165,7 @@ type ServiceReference struct {
 // Limits say how much of a fleet may be out of traffic.
 type Limits struct {
 	// warmUp is how long after it became Ready a pod is not judged and is not a
-	// peer for others: caches are cold then.
+	// peer for others: caches are cold then. Where the window is longer, that long.
 	// +kubebuilder:default="2m"
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+(\\\\.[0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be a duration from 0s to 24h, such as 30s or 1h30m"
 	// +optional
@@ -188,22 +188,114 @@ type Limits struct {
 	// +kubebuilder:validation:Minimum=1
 	// +optional
 	MinServing int32 `json:"minServing,omitempty"`
+
+	// perDomain limits how many pods of one zone (or other domain of nodes) may be
+	// out. Where one zone, node or revision explains the outliers better than the
+	// pods do, the same limit holds for it.
+	// +kubebuilder:default={}
+	// +optional
+	PerDomain DomainLimit `json:"perDomain,omitzero"`
+
+	// headroom, if given, holds a gating back when the remaining pods could not
+	// carry the load.
+	// +optional
+	Headroom *Headroom `json:"headroom,omitempty"`
 }
+
+// DomainLimit says how many pods of one domain may be out of traffic.
+type DomainLimit struct {
+	// topologyKey is the label of nodes whose value names a pod's domain.
+	// +kubebuilder:default="topology.kubernetes.io/zone"
+	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`
+	// +kubebuilder:validation:MaxLength=316
+	// +optional
+	TopologyKey string `json:"topologyKey,omitempty"`
+
+	// maxGated is how many pods of one domain may be out at once: a number, or a
+	// percentage of the domain's pods, rounded down but at least one unless it is
+	// 0%. Pods that are not Ready and pods that people hold out use it up too.
+	// +kubebuilder:default="50%"
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=11
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? int(self) >= 0 : string(self).matches('^(100|[1-9]?[0-9])%$')",message="must be a number of pods such as 2, or a percentage such as \"50%\""
+	// +optional
+	MaxGated *intstr.IntOrString `json:"maxGated,omitempty"`
+}
+
+// Headroom asks whether the pods that stay can carry the load of one that goes.
+type Headroom struct {
+	// query is PromQL that answers with each pod's load, such as the share of its
+	// CPU limit that it uses. The same variables as in signals.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=8192
+	// +required
+	Query string `json:"query"`
+
+	// max is the highest load that a pod should have, in the query's unit. A pod
+	// is gated only if the mean load of the n serving pods times n/(n-1) stays at
+	// or below it. Without an answer for at least half of the serving pods nobody
+	// is gated.
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]+(\\\\.[0-9]+)?$') && double(self) > 0.0",message="must be a decimal number above 0, such as \"0.8\""
+	// +required
+	Max Decimal `json:"max"`
+}
+
+// After all retries, Then says what becomes of a pod.
+//
+// +kubebuilder:validation:Enum=Hold;Evict;Retry
+type Then string
+
+// What becomes of a pod whose trials have all failed.
+const (
+	// ThenHold keeps it out of traffic until a person puts it back.
+	ThenHold Then = "Hold"
+	// ThenEvict evicts it through the eviction API, so that its workload replaces
+	// it; PodDisruptionBudgets are waited for.
+	ThenEvict Then = "Evict"
+	// ThenRetry goes on trying.
+	ThenRetry Then = "Retry"
+)
 
 // Recovery says when a gated pod comes back.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.after) || !has(self.maxAfter) || !self.after.matches('^([0-9]+(\\\\.[0-9]+)?(ms|s|m|h))+$') || !self.maxAfter.matches('^([0-9]+(\\\\.[0-9]+)?(ms|s|m|h))+$') || duration(self.maxAfter) >= duration(self.after)",message="maxAfter must be at least after"
 type Recovery struct {
 	// after is how long a pod stays out the first time. It doubles with each
-	// relapse, up to maxAfter. At least window.
+	// relapse, up to maxAfter. Each stay is up to a tenth shorter, so that pods
+	// that went out together do not come back together.
 	// +kubebuilder:default="1m"
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+(\\\\.[0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('5s') && duration(self) <= duration('24h')",message="must be a duration from 5s to 24h, such as 30s or 1h30m"
 	// +optional
 	After Duration `json:"after,omitzero"`
 
-	// maxAfter is the longest stay.
+	// maxAfter is the longest stay. As long in traffic, ending in health, forgives
+	// one relapse.
 	// +kubebuilder:default="30m"
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+(\\\\.[0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('5s') && duration(self) <= duration('168h')",message="must be a duration from 5s to 168h, such as 30s or 1h30m"
 	// +optional
 	MaxAfter Duration `json:"maxAfter,omitzero"`
+
+	// retries is how many trials may fail before then applies; each failed trial
+	// counts until it is forgiven (see maxAfter).
+	// +kubebuilder:default=3
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	// +optional
+	Retries *int32 `json:"retries,omitempty"`
+
+	// then is what becomes of a pod whose trials have all failed: Hold keeps it
+	// out until a person puts it back, Evict evicts it (PodDisruptionBudgets are
+	// waited for, and pods that no workload would replace are held), Retry goes on
+	// trying.
+	// +kubebuilder:default=Hold
+	// +optional
+	Then Then `json:"then,omitempty"`
+
+	// signal is PromQL that can tell health without traffic, such as a blackbox
+	// probe: one value a pod, above 0 for healthy and 0 for not. A pod that is due
+	// but not healthy stays out until it is, at most for maxAfter; a pod without an
+	// answer is tried. The same variables as in signals.
+	// +kubebuilder:validation:MaxLength=8192
+	// +optional
+	Signal string `json:"signal,omitempty"`
 }
