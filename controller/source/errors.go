@@ -40,6 +40,14 @@ func (e *QueryError) Error() string {
 
 func (e *QueryError) Unwrap() error { return e.Err }
 
+// cause is what went wrong without the query, which a trace says anyway.
+func cause(err error) error {
+	if q := (*QueryError)(nil); errors.As(err, &q) {
+		return q.Err
+	}
+	return err
+}
+
 // classify turns the client library's error into ours.
 func classify(query string, err error) *QueryError {
 	failure := Failed

@@ -7,6 +7,8 @@ import (
 
 	promapi "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
+
+	"github.com/podgate/podgate/controller/tracing"
 )
 
 // Moment is the answers to all questions as of one instant.
@@ -47,7 +49,13 @@ func (p *Prometheus) chunk(ctx context.Context, questions []Question, r promapi.
 		out[i] = Moment{At: r.Start.Add(time.Duration(i) * r.Step), Answers: make([]Answer, len(questions))}
 	}
 	for k, q := range questions {
-		moments, err := answer(q, func(text string) ([]model.Vector, error) { return p.ranged(ctx, text, r, len(out)) })
+		if q.Detector != nil {
+			for i := range out {
+				out[i].Answers[k].Err = &DetectorError{Rejected, q.Detector.URL, errElsewhere}
+			}
+			continue
+		}
+		moments, err := answer(q, func(text string) ([]model.Vector, error) { return p.ranged(ctx, q, text, r, len(out)) })
 		if err != nil {
 			return nil, err
 		}
@@ -58,9 +66,11 @@ func (p *Prometheus) chunk(ctx context.Context, questions []Question, r promapi.
 	return out, nil
 }
 
-// ranged runs one query over a range, and returns a vector for each of its n
-// steps.
-func (p *Prometheus) ranged(ctx context.Context, text string, r promapi.Range, n int) ([]model.Vector, error) {
+// ranged runs one query of a question over a range, and returns a vector for
+// each of its n steps.
+func (p *Prometheus) ranged(ctx context.Context, q Question, text string, r promapi.Range, n int) (_ []model.Vector, err error) {
+	ctx, end := tracing.Part(ctx, "query range", traced(q, text)...)
+	defer func() { end(cause(err)) }()
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	result, warnings, _, err := p.api.QueryRange(ctx, text, r, promapi.WithTimeout(p.timeout))
