@@ -19,12 +19,12 @@ func setConditions(s *v1alpha1.TrafficGateStatus, gate *v1alpha1.TrafficGate, st
 		meta.SetStatusCondition(&s.Conditions, metav1.Condition{Type: kind, Status: status, Reason: reason,
 			Message: message, ObservedGeneration: gate.Generation, LastTransitionTime: metav1.NewTime(o.now)})
 	}
-	for _, kind := range []string{v1alpha1.ConditionStalled, v1alpha1.ConditionCommonCause, v1alpha1.ConditionReconciling} {
+	for _, kind := range []string{v1alpha1.ConditionStalled, v1alpha1.ConditionCommonCause, v1alpha1.ConditionDomainSuspected, v1alpha1.ConditionReconciling} {
 		meta.RemoveStatusCondition(&s.Conditions, kind)
 	}
 	if o.w.refused != nil {
-		set(v1alpha1.ConditionReady, metav1.ConditionFalse, o.w.refused.reason, o.w.refused.message)
-		set(v1alpha1.ConditionStalled, metav1.ConditionTrue, o.w.refused.reason, o.w.refused.message)
+		set(v1alpha1.ConditionReady, metav1.ConditionFalse, o.w.refused.Reason, o.w.refused.Message)
+		set(v1alpha1.ConditionStalled, metav1.ConditionTrue, o.w.refused.Reason, o.w.refused.Message)
 		meta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionEnrolled)
 		meta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionMetricsAvailable)
 		return
@@ -42,6 +42,9 @@ func setConditions(s *v1alpha1.TrafficGateStatus, gate *v1alpha1.TrafficGate, st
 	}
 	if o.plan.CommonCause != "" {
 		set(v1alpha1.ConditionCommonCause, metav1.ConditionTrue, v1alpha1.ReasonCommonCause, o.plan.CommonCause)
+	}
+	if d := o.plan.Domain; d.Kind != "" {
+		set(v1alpha1.ConditionDomainSuspected, metav1.ConditionTrue, d.Kind, d.String())
 	}
 	ready := readyCondition(gate, state, o, metrics)
 	set(v1alpha1.ConditionReady, ready.Status, ready.Reason, ready.Message)
@@ -68,15 +71,15 @@ func readyCondition(gate *v1alpha1.TrafficGate, state *gateState, o outcome, met
 	case !state.looked:
 		return is(metav1.ConditionUnknown, v1alpha1.ReasonReconciling, "waiting for the first answer from Prometheus")
 	case metrics.Status == metav1.ConditionFalse:
-		effect := "nobody is gated, gated pods keep their state"
-		if silent(state) < len(state.signals) {
-			effect = "pods can be gated by the other signals only"
-		}
-		return is(metav1.ConditionFalse, v1alpha1.ReasonMetricsUnavailable, "%s: %s", effect, metrics.Message)
+		return is(metav1.ConditionFalse, v1alpha1.ReasonMetricsUnavailable, "%s: %s", effectOf(state), metrics.Message)
 	case o.plan.CommonCause != "":
 		return is(metav1.ConditionTrue, v1alpha1.ReasonCommonCause, "nobody is gated: %s", o.plan.CommonCause)
 	case o.plan.LimitReached != "":
 		return is(metav1.ConditionTrue, v1alpha1.ReasonLimitReached, "%s", o.plan.LimitReached)
+	case o.plan.Domain.Kind != "":
+		return is(metav1.ConditionTrue, v1alpha1.ReasonDomainSuspected, "%s", o.plan.Domain)
+	case o.plan.Counts.Waiting > 0:
+		return is(metav1.ConditionTrue, v1alpha1.ReasonPodsWaiting, "%d gated pods have no trial left, see status.gated", o.plan.Counts.Waiting)
 	case !enforce:
 		return is(metav1.ConditionTrue, v1alpha1.ReasonDryRun, "decides and reports, and writes nothing")
 	}
@@ -102,7 +105,24 @@ func metricsCondition(gate *v1alpha1.TrafficGate, state *gateState) metav1.Condi
 					s.Name, s.Answered, judged, gate.Spec.PodLabel)}
 		}
 	}
+	if h := state.said.Headroom; h != nil && h.Err != "" {
+		return metav1.Condition{Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonQueryFailed, Message: "limits.headroom: " + h.Err}
+	}
+	if err := state.said.ProbesErr; err != nil {
+		return metav1.Condition{Status: metav1.ConditionFalse, Reason: failureReason(err), Message: "recovery.signal: " + err.Error()}
+	}
 	return metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAnswered, Message: "every query was answered"}
+}
+
+// effectOf says what it means that a query was not answered.
+func effectOf(state *gateState) string {
+	switch silent := silent(state); {
+	case silent == len(state.signals), state.said.Headroom != nil && state.said.Headroom.Err != "":
+		return "nobody is gated, gated pods keep their state"
+	case silent > 0:
+		return "pods can be gated by the other signals only"
+	}
+	return "pods come back by the clock alone"
 }
 
 // lacksData reports whether Prometheus had an answer for fewer than half of the
@@ -121,6 +141,9 @@ func silent(state *gateState) (n int) {
 
 // failureReason is the condition reason for a source's error.
 func failureReason(err error) string {
+	if d := (*source.DetectorError)(nil); errors.As(err, &d) && d.Failure == source.Rejected {
+		return v1alpha1.ReasonQueryRejected
+	}
 	var q *source.QueryError
 	if errors.As(err, &q) {
 		switch q.Failure {

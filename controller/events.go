@@ -22,12 +22,14 @@ var eventReasons = map[decide.Action]string{
 	decide.Label:   "Labelled",
 	decide.Note:    "Noted",
 	decide.Hold:    "HeldBack",
+	decide.Evict:   "Evicted",
+	decide.Expire:  "OverrideEnded",
 }
 
 // tellDecision tells of one decision, on the pod and on the gate.
 func (r *Reconciler) tellDecision(gate *v1alpha1.TrafficGate, pod *corev1.Pod, d decide.Decision, dryRun bool) {
 	kind := corev1.EventTypeNormal
-	if d.Action == decide.Gate || d.Action == decide.Hold {
+	if d.Action == decide.Gate || d.Action == decide.Hold || d.Action == decide.Evict {
 		kind = corev1.EventTypeWarning
 	}
 	reason, note := eventReasons[d.Action], fmt.Sprintf("%s: %s", d.Reason, d.Message)
@@ -51,6 +53,11 @@ func (r *Reconciler) tellCommonCause(gate *v1alpha1.TrafficGate, why string) {
 		return
 	}
 	r.tell(gate, nil, corev1.EventTypeWarning, v1alpha1.ConditionCommonCause, decide.Hold, "nobody is gated: "+why)
+}
+
+// tellDomain tells when a zone, node or revision begins to be suspected.
+func (r *Reconciler) tellDomain(gate *v1alpha1.TrafficGate, why string) {
+	r.tell(gate, nil, corev1.EventTypeWarning, v1alpha1.ConditionDomainSuspected, decide.Hold, why)
 }
 
 // tellReady tells when what there is to know of the gate changes.

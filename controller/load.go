@@ -5,18 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/podgate/podgate/api/v1alpha1"
 	"github.com/podgate/podgate/controller/decide"
+	"github.com/podgate/podgate/controller/fleet"
+	"github.com/podgate/podgate/controller/measure"
 )
 
 // world is what a pass knows: the cluster as plain values, and the pods that
@@ -24,9 +24,10 @@ import (
 type world struct {
 	policy       decide.Policy
 	pods, strays []decide.Pod
+	leaving      int                    // terminating pods of the Service
 	objects      map[string]*corev1.Pod // by UID
 	// refused says why the gate cannot work; nil if it can.
-	refused *refusal
+	refused *fleet.Refusal
 	// unchecked says why it could not be checked, this time, whether the gate can
 	// work; nobody is gated then. Empty if it could.
 	unchecked string
@@ -49,8 +50,10 @@ func (r *Reconciler) live() view   { return view{r.Live, false} }
 // whether taking pods out would be right: bringing them back always is.
 func (r *Reconciler) load(ctx context.Context, from view, gate *v1alpha1.TrafficGate, checks bool) (*world, error) {
 	w := &world{objects: map[string]*corev1.Pod{}}
-	policy, err := policyOf(gate.Spec)
-	if err == nil {
+	policy, err := measure.Policy(gate.Spec)
+	if err != nil {
+		err = fleet.Refuse(v1alpha1.ReasonInvalidSpec, "%v", err)
+	} else {
 		w.policy = policy
 		err = r.loadFleet(ctx, from, gate, w, checks)
 	}
@@ -65,55 +68,57 @@ func (r *Reconciler) loadFleet(ctx context.Context, from view, gate *v1alpha1.Tr
 	var svc corev1.Service
 	err := from.Get(ctx, types.NamespacedName{Namespace: gate.Namespace, Name: gate.Spec.ServiceRef.Name}, &svc)
 	if apierrors.IsNotFound(err) {
-		return refuse(v1alpha1.ReasonServiceNotFound,
+		return fleet.Refuse(v1alpha1.ReasonServiceNotFound,
 			"there is no Service %s in namespace %s: create it, or correct serviceRef", gate.Spec.ServiceRef.Name, gate.Namespace)
 	}
 	if err != nil {
 		return err
 	}
-	if err := checkService(&svc, key); err != nil {
+	if err := fleet.CheckService(&svc, key); err != nil {
 		return err
 	}
-	w.unenrolled = notEnrolled(&svc, key)
-	fleet, err := r.listFleet(ctx, from, gate.Namespace, bareSelector(&svc, key))
+	w.unenrolled = fleet.NotEnrolled(&svc, key)
+	members, leaving, err := r.listFleet(ctx, from, gate.Namespace, fleet.BareSelector(&svc, key))
 	if err != nil {
 		return err
 	}
-	for _, p := range fleet {
+	w.leaving = leaving
+	for _, p := range members {
 		w.objects[string(p.UID)] = p
-		pod := podOf(p, key)
-		if gate.Spec.StratumLabel != "" {
-			pod.Stratum = p.Labels[gate.Spec.StratumLabel]
-		}
-		w.pods = append(w.pods, pod)
+	}
+	zone := func(p *corev1.Pod) (string, error) { return r.zone(ctx, p, gate.Spec.Limits.PerDomain.TopologyKey) }
+	if w.pods, err = fleet.PodsOf(gate, members, zone); err != nil {
+		return err
 	}
 	if !checks {
 		return nil
 	}
-	if err := r.checkOtherGates(ctx, gate, fleet); err != nil {
+	if err := r.checkOtherGates(ctx, gate, members); err != nil {
 		return err
 	}
-	err = r.checkWorkloads(ctx, gate, fleet)
-	if refused := (*refusal)(nil); err != nil && !errors.As(err, &refused) {
+	err = r.checkWorkloads(ctx, gate, members)
+	if refused := (*fleet.Refusal)(nil); err != nil && !errors.As(err, &refused) {
 		w.unchecked = err.Error()
 		return nil
 	}
 	return err
 }
 
-func (r *Reconciler) listFleet(ctx context.Context, from view, namespace string, selector labels.Set) ([]*corev1.Pod, error) {
+// listFleet lists the pods of the fleet, and counts those that are leaving it.
+func (r *Reconciler) listFleet(ctx context.Context, from view, namespace string, selector labels.Set) (out []*corev1.Pod, leaving int, err error) {
 	var list corev1.PodList
-	err := from.List(ctx, &list, client.InNamespace(namespace), client.MatchingLabels(selector))
-	if err != nil {
-		return nil, err
+	if err := from.List(ctx, &list, client.InNamespace(namespace), client.MatchingLabels(selector)); err != nil {
+		return nil, 0, err
 	}
-	var out []*corev1.Pod
 	for i := range list.Items {
-		if inFleet(&list.Items[i]) {
-			out = append(out, &list.Items[i])
+		switch p := &list.Items[i]; {
+		case fleet.Member(p):
+			out = append(out, p)
+		case p.DeletionTimestamp != nil:
+			leaving++
 		}
 	}
-	return out, nil
+	return out, leaving, nil
 }
 
 // loadStrays finds pods that carry this gate's notes and are not of its fleet:
@@ -129,11 +134,11 @@ func (r *Reconciler) loadStrays(ctx context.Context, from view, gate client.Obje
 	}
 	for i := range list.Items {
 		p := &list.Items[i]
-		if p.Annotations[v1alpha1.AnnotationGate] != gate.GetName() || !inFleet(p) || w.objects[string(p.UID)] != nil {
+		if p.Annotations[v1alpha1.AnnotationGate] != gate.GetName() || !fleet.Member(p) || w.objects[string(p.UID)] != nil {
 			continue
 		}
 		w.objects[string(p.UID)] = p
-		w.strays = append(w.strays, podOf(p, trafficLabelOf(p)))
+		w.strays = append(w.strays, fleet.PodOf(p, fleet.TrafficLabelOf(p)))
 	}
 	slices.SortFunc(w.strays, func(a, b decide.Pod) int { return strings.Compare(a.Name, b.Name) })
 	return nil
@@ -147,38 +152,6 @@ func indexNoted(obj client.Object) []string {
 		return []string{gate}
 	}
 	return nil
-}
-
-// trafficLabelOf is the traffic key under which a pod was gated.
-func trafficLabelOf(p *corev1.Pod) string {
-	if key := p.Annotations[v1alpha1.AnnotationTrafficLabel]; key != "" {
-		return key
-	}
-	return v1alpha1.LabelTraffic
-}
-
-// policyOf reads a spec as plain values.
-func policyOf(spec v1alpha1.TrafficGateSpec) (decide.Policy, error) {
-	p := decide.Policy{
-		Interval: spec.Interval.Std(), Window: spec.Window.Std(),
-		WarmUp:     spec.Limits.WarmUp.Std(),
-		MinServing: int(spec.Limits.MinServing),
-		After:      spec.Recovery.After.Std(), MaxAfter: spec.Recovery.MaxAfter.Std(),
-	}
-	limit := spec.Limits.MaxGated
-	if limit == nil || p.Interval <= 0 || p.Window <= 0 || p.After <= 0 || p.MaxAfter < p.After {
-		return p, refuse(v1alpha1.ReasonInvalidSpec, "the spec lacks its defaults (interval %s, window %s, recovery.after %s, recovery.maxAfter %s): apply the CRD of this version, then the TrafficGate again",
-			p.Interval, p.Window, p.After, p.MaxAfter)
-	}
-	p.MaxGated, p.MaxGatedIsPercent = limit.IntValue(), limit.Type == intstr.String
-	if p.MaxGatedIsPercent {
-		n, err := strconv.Atoi(strings.TrimSuffix(limit.StrVal, "%"))
-		if err != nil {
-			return p, refuse(v1alpha1.ReasonInvalidSpec, "spec.limits.maxGated %q: must be a number of pods such as 2, or a percentage such as \"20%%\"", limit.StrVal)
-		}
-		p.MaxGated = n
-	}
-	return p, nil
 }
 
 // describe names a gate in errors.

@@ -3,15 +3,22 @@ package controller
 import (
 	"context"
 	"fmt"
-	"hash/fnv"
+	"reflect"
+	"slices"
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
+	"github.com/podgate/podgate/anomaly"
 	"github.com/podgate/podgate/api/v1alpha1"
 	"github.com/podgate/podgate/controller/decide"
+	"github.com/podgate/podgate/controller/fleet"
+	"github.com/podgate/podgate/controller/measure"
 	"github.com/podgate/podgate/controller/source"
 )
 
@@ -21,11 +28,6 @@ type Source interface {
 	Ask(ctx context.Context, questions []source.Question, at time.Time) []source.Answer
 	History(ctx context.Context, questions []source.Question, from, to time.Time, step time.Duration) ([]source.Moment, error)
 }
-
-// historyLength is how much of Prometheus' history detectors are given before
-// their first look: what they learn is only in memory, and is learned again from
-// there by the same steps.
-const historyLength = 3 * time.Hour
 
 // historyRetry is how long a Prometheus that answers about now but not about the
 // past is spared another try.
@@ -38,7 +40,7 @@ const historyRetry = 5 * time.Minute
 // the goroutine that asks Prometheus.
 type gateState struct {
 	uid       types.UID
-	detectors *detectors
+	detectors *measure.Detectors
 	// remembered says that the detectors were given their history; until then it
 	// is asked for with the next look, from nextHistory on.
 	remembered  bool
@@ -50,17 +52,32 @@ type gateState struct {
 	// signals, lookedAt and looked are the last look.
 	signals  []decide.Signal
 	failures []string // condition reasons, by signal; empty where there is none
+	said     measure.Said
 	lookedAt time.Time
 	looked   bool
+	// undone is the generation of the gate whose last look came to nothing, because
+	// the gating could not be confirmed: it is decided on once more. 0 if there is
+	// none.
+	undone int64
+	// refused holds why the evictions of the last look were refused, by UID.
+	refused map[string]string
+	// commonCauseAt is when a common cause was last seen.
+	commonCauseAt time.Time
 	// failedPasses counts the passes in a row whose writes failed.
 	failedPasses int
 	// shadow is what a dry run has decided about pods, by UID.
 	shadow map[string]shadowed
 	// told remembers the last hold that was reported of each pod.
 	told map[string]decide.Reason
+	// logged is the generation of the gate whose spec was logged last.
+	logged int64
+	// trace is that of the last look whose answer was taken in; nil before the first.
+	trace trace.Span
 
 	mu       sync.Mutex
 	answered *look
+	// dropped says that nobody will take an answer in.
+	dropped bool
 }
 
 // look is Prometheus' answer to a gate's questions.
@@ -69,11 +86,16 @@ type look struct {
 	took    time.Duration
 	spec    string
 	answers []source.Answer
+	// asides is what was asked besides, with its answers.
+	asides       measure.Asides
+	asideAnswers []source.Answer
 	// history comes before the answers. historyErr says why there is none although
 	// it was asked for.
 	history    []source.Moment
 	historyErr error
 	remembers  bool
+	// trace ends with the pass that takes the look in.
+	trace trace.Span
 }
 
 // states holds the state of every gate.
@@ -84,13 +106,20 @@ type states struct {
 
 // of returns a gate's state; a gate that was deleted and made anew starts
 // afresh.
-func (s *states) of(gate *v1alpha1.TrafficGate) *gateState {
+func (s *states) of(gate *v1alpha1.TrafficGate, now time.Time) *gateState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := types.NamespacedName{Namespace: gate.Namespace, Name: gate.Name}
 	state := s.by[key]
-	if state == nil || state.uid != gate.UID {
+	if state != nil && state.uid != gate.UID {
+		state.drop()
+		state = nil
+	}
+	if state == nil {
 		state = &gateState{uid: gate.UID, shadow: map[string]shadowed{}, told: map[string]decide.Reason{}}
+		if c := meta.FindStatusCondition(gate.Status.Conditions, v1alpha1.ConditionCommonCause); c != nil && c.Status == metav1.ConditionTrue {
+			state.commonCauseAt = now // another controller saw one, nobody knows until when
+		}
 		if s.by == nil {
 			s.by = map[types.NamespacedName]*gateState{}
 		}
@@ -99,9 +128,22 @@ func (s *states) of(gate *v1alpha1.TrafficGate) *gateState {
 	return state
 }
 
+// drop lets a gate's state go, and with it an answer that is not taken in.
+func (s *gateState) drop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropped = true
+	if s.answered != nil {
+		s.answered.trace.End()
+	}
+}
+
 func (s *states) drop(key types.NamespacedName) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if state := s.by[key]; state != nil {
+		state.drop()
+	}
 	delete(s.by, key)
 }
 
@@ -109,13 +151,15 @@ func (s *states) drop(key types.NamespacedName) {
 // the next ones when they are due. It never waits. It reports whether there was
 // a new look.
 func (r *Reconciler) measure(gate *v1alpha1.TrafficGate, state *gateState, w *world, now time.Time) (bool, error) {
-	if state.detectors == nil || state.detectors.spec != fingerprint(gate.Spec) {
+	if state.detectors == nil || state.detectors.Spec != measure.Fingerprint(gate.Spec) {
 		made, err := newDetectors(gate.Spec)
 		if err != nil {
 			return false, err
 		}
 		state.detectors, state.remembered, state.nextHistory = made, false, time.Time{}
 		state.signals, state.looked, state.nextLook = nil, false, time.Time{}
+		state.said, state.undone = measure.Said{}, 0
+		r.metrics.ForgetSignals(gate)
 	}
 	fresh, err := r.takeAnswer(gate, state, w, now)
 	if err != nil {
@@ -124,7 +168,7 @@ func (r *Reconciler) measure(gate *v1alpha1.TrafficGate, state *gateState, w *wo
 	interval := gate.Spec.Interval.Std()
 	tooFar := state.nextLook.Sub(now) > interval // the clock jumped back
 	if !state.asking && (tooFar || !now.Before(state.nextLook)) {
-		at := lastTick(gate, now)
+		at := measure.LastTick(gate, now)
 		state.nextLook = at.Add(interval)
 		if !tooOld(gate, at, now) { // with a long interval the last tick can be long past
 			state.asking = true
@@ -132,18 +176,6 @@ func (r *Reconciler) measure(gate *v1alpha1.TrafficGate, state *gateState, w *wo
 		}
 	}
 	return fresh, nil
-}
-
-// lastTick is the last instant at which a gate was to look. A gate looks at
-// whole multiples of its interval, shifted by an offset of its own so that not
-// all gates look at once: after a restart the looks of the past can be repeated
-// as they were.
-func lastTick(gate *v1alpha1.TrafficGate, now time.Time) time.Time {
-	interval := gate.Spec.Interval.Std()
-	hash := fnv.New64a()
-	_, _ = hash.Write([]byte(gate.UID))
-	offset := time.Duration(hash.Sum64() % uint64(interval)).Truncate(time.Millisecond)
-	return now.Add(-offset).Truncate(interval).Add(offset)
 }
 
 // tooOld reports whether nothing may be decided any more on answers as of some
@@ -156,18 +188,62 @@ func tooOld(gate *v1alpha1.TrafficGate, at, now time.Time) bool {
 // will see next must speak for itself.
 func (s *gateState) rest() {
 	s.detectors, s.signals, s.looked, s.nextLook = nil, nil, false, time.Time{}
+	s.said, s.undone, s.refused, s.commonCauseAt = measure.Said{}, 0, nil, time.Time{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.answered != nil {
+		s.answered.trace.End()
 		s.answered, s.asking = nil, false
 	}
 }
 
-// count counts failed passes in a row.
-func (s *gateState) count(err error) {
-	s.failedPasses++
-	if err == nil {
+// count counts failed passes in a row. A pass that had nothing to do proves
+// nothing: what failed at the last look is tried again at the next.
+func (s *gateState) count(o outcome) {
+	wrote := slices.ContainsFunc(o.done, decide.Decision.Writes)
+	switch {
+	case o.err != nil:
+		s.failedPasses++
+	case o.looked || wrote:
 		s.failedPasses = 0
+	}
+}
+
+// again reports whether the last look came to nothing and may be decided on once
+// more: for the same spec, and while it is not too old. A pod that somebody else
+// has gated and brought back since is not held to what it did before.
+func (s *gateState) again(gate *v1alpha1.TrafficGate, w *world, now time.Time) bool {
+	generation := s.undone
+	s.undone = 0
+	if generation == 0 || generation != gate.Generation || tooOld(gate, s.lookedAt, now) {
+		return false
+	}
+	judged := map[string]bool{}
+	for _, p := range w.pods {
+		judged[p.UID] = p.Judged(gate.Name, w.policy, s.lookedAt, now)
+	}
+	for i := range s.signals {
+		verdicts := slices.Clone(s.signals[i].Result.Verdicts)
+		for k := range verdicts {
+			if v := &verdicts[k]; !judged[v.Pod] {
+				v.Class, v.Missing = anomaly.Unknown, "came back since the look"
+			}
+		}
+		s.signals[i].Result.Verdicts = verdicts
+	}
+	return true
+}
+
+// noteRefused keeps why the evictions of a look were refused.
+func (s *gateState) noteRefused(o outcome) {
+	if !o.looked {
+		return
+	}
+	s.refused = map[string]string{}
+	for _, d := range o.done {
+		if d.Reason == decide.HeldEviction {
+			s.refused[d.UID] = d.Message
+		}
 	}
 }
 
@@ -180,10 +256,12 @@ func (r *Reconciler) takeAnswer(gate *v1alpha1.TrafficGate, state *gateState, w 
 		return false, nil
 	}
 	state.asking = false
-	r.metrics.observeLook(gate, answered)
-	if answered.spec != state.detectors.spec {
+	if answered.spec != state.detectors.Spec {
+		answered.trace.End()
 		return false, nil // asked before the signals changed
 	}
+	state.trace = answered.trace
+	r.metrics.Look(gate, lookOf(gate, answered, w, now))
 	if tooOld(gate, answered.at, now) {
 		answered = answered.late(now)
 	}
@@ -194,7 +272,8 @@ func (r *Reconciler) takeAnswer(gate *v1alpha1.TrafficGate, state *gateState, w 
 	if err := state.learn(gate, answered, pods, w, now); err != nil {
 		return false, err
 	}
-	state.signals = state.detectors.judge(answered.answers, gate.Name, pods, w.policy, answered.at, now)
+	state.signals = state.detectors.Judge(answered.answers, gate.Name, pods, w.policy, answered.at, now)
+	state.said = answered.said(gate, pods)
 	state.failures = make([]string, len(state.signals))
 	for i, a := range answered.answers {
 		if a.Err != nil && i < len(state.failures) {
@@ -203,6 +282,25 @@ func (r *Reconciler) takeAnswer(gate *v1alpha1.TrafficGate, state *gateState, w 
 	}
 	state.lookedAt, state.looked = answered.at, true
 	return true, nil
+}
+
+// said joins what was asked besides the signals with the fleet. What is asked for
+// now and was not asked then is not known.
+func (l *look) said(gate *v1alpha1.TrafficGate, pods []decide.Pod) measure.Said {
+	asides := measure.AsidesOf(gate)
+	if !reflect.DeepEqual(asides, l.asides) {
+		return asides.Said(nil, gate.Spec, pods)
+	}
+	return asides.Said(l.asideAnswers, gate.Spec, pods)
+}
+
+// newDetectors makes a gate's detectors; what none can be made of is refused.
+func newDetectors(spec v1alpha1.TrafficGateSpec) (*measure.Detectors, error) {
+	made, err := measure.New(spec)
+	if err != nil {
+		return nil, fleet.Refuse(v1alpha1.ReasonInvalidSpec, "%v", err)
+	}
+	return made, nil
 }
 
 // late is a look whose answers came too late to act on: no answers.
@@ -215,10 +313,21 @@ func (l *look) late(now time.Time) *look {
 	return out
 }
 
+// prometheusIsWell reports whether the first query of a look was answered. What
+// external detectors say tells nothing of Prometheus.
+func (l *look) prometheusIsWell(gate *v1alpha1.TrafficGate) bool {
+	for i, s := range gate.Spec.Signals {
+		if s.External == nil && i < len(l.answers) {
+			return l.answers[i].Err == nil
+		}
+	}
+	return true
+}
+
 // learn gives the detectors their history, once there is an answer with it.
 // Looks that were taken without it are part of it.
 func (s *gateState) learn(gate *v1alpha1.TrafficGate, answered *look, pods []decide.Pod, w *world, now time.Time) error {
-	if answered.historyErr != nil && answered.answers[0].Err == nil {
+	if answered.historyErr != nil && answered.prometheusIsWell(gate) {
 		s.nextHistory = answered.at.Add(historyRetry) // Prometheus is well, the past is too much for it
 	}
 	if s.remembered || !answered.remembers {
@@ -230,32 +339,38 @@ func (s *gateState) learn(gate *v1alpha1.TrafficGate, answered *look, pods []dec
 	}
 	s.detectors, s.remembered = made, true
 	for _, m := range answered.history {
-		s.detectors.judge(m.Answers, gate.Name, pods, w.policy, m.At, now)
+		s.detectors.Judge(m.Answers, gate.Name, pods, w.policy, m.At, now)
 	}
 	return nil
 }
 
 // ask asks Prometheus in the background; the answer wakes the gate up.
 func (r *Reconciler) ask(gate *v1alpha1.TrafficGate, state *gateState, at time.Time) {
-	asked, result, gate := questions(gate), &look{at: at, spec: state.detectors.spec}, gate.DeepCopy()
+	asked, result, gate := measure.Questions(gate), &look{at: at, spec: state.detectors.Spec, asides: measure.AsidesOf(gate)}, gate.DeepCopy()
 	interval, remembered := gate.Spec.Interval.Std(), state.remembered || at.Before(state.nextHistory)
 	go func() {
 		ctx, cancel := r.untilStop()
 		defer cancel()
+		ctx, result.trace = r.beginLook(ctx, gate, at)
 		started := r.Clock.Now()
 		if !remembered {
-			from := at.Add(-historyLength.Truncate(interval))
+			from := at.Add(-measure.HistoryLength.Truncate(interval))
 			history, err := r.Source.History(ctx, asked, from, at.Add(-interval), interval)
 			result.history, result.historyErr, result.remembers = history, err, err == nil
 		}
-		result.answers = r.Source.Ask(ctx, asked, at)
+		answers := r.Source.Ask(ctx, append(asked, result.asides.Questions()...), at)
+		result.answers, result.asideAnswers = answers[:len(asked)], answers[len(asked):]
 		result.took = r.Clock.Since(started)
 		state.mu.Lock()
 		state.answered = result
+		if state.dropped {
+			result.trace.End()
+		}
 		state.mu.Unlock()
 		select {
 		case r.wake <- event.TypedGenericEvent[*v1alpha1.TrafficGate]{Object: gate}:
 		case <-r.stopped:
+			result.trace.End()
 		}
 	}()
 }

@@ -8,12 +8,15 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/podgate/podgate/anomaly"
 	"github.com/podgate/podgate/api/v1alpha1"
 	"github.com/podgate/podgate/controller/decide"
+	"github.com/podgate/podgate/controller/measure"
 	"github.com/podgate/podgate/controller/source"
+	"github.com/podgate/podgate/controller/telemetry"
 )
 
 func gateOf(signals ...v1alpha1.Signal) *v1alpha1.TrafficGate {
@@ -56,17 +59,17 @@ func TestARestartForgetsNothing(t *testing.T) {
 	}
 	var history []source.Moment
 	for k := range 399 {
-		lived.judge(moment(k).Answers, gate.Name, pods, w.policy, moment(k).At, noon)
+		lived.Judge(moment(k).Answers, gate.Name, pods, w.policy, moment(k).At, noon)
 		history = append(history, moment(k))
 	}
 	now := moment(399)
-	want := lived.judge(now.Answers, gate.Name, pods, w.policy, now.At, noon)
+	want := lived.Judge(now.Answers, gate.Name, pods, w.policy, now.At, noon)
 
 	state := &gateState{}
 	if err := state.learn(gate, &look{history: history, remembers: true, answers: now.Answers}, pods, w, noon); err != nil {
 		t.Fatal(err)
 	}
-	got := state.detectors.judge(now.Answers, gate.Name, pods, w.policy, now.At, noon)
+	got := state.detectors.Judge(now.Answers, gate.Name, pods, w.policy, now.At, noon)
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("after a restart:\n%v\nwithout:\n%v", got, want)
 	}
@@ -76,8 +79,8 @@ func TestARestartForgetsNothing(t *testing.T) {
 }
 
 func TestHistoryIsAskedForUntilItComes(t *testing.T) {
-	gate := gateOf(v1alpha1.Signal{Name: "errors", Value: new("m"), Outlier: &v1alpha1.Outlier{}})
-	down, well := []source.Answer{{Err: errors.New("down")}}, []source.Answer{{}}
+	gate := gateOf(v1alpha1.Signal{Name: "detector", External: &v1alpha1.External{}}, v1alpha1.Signal{Name: "errors", Value: new("m"), Outlier: &v1alpha1.Outlier{}})
+	down, well := []source.Answer{{}, {Err: errors.New("down")}}, []source.Answer{{Err: errors.New("late")}, {}} // whatever the detector says
 	state, w := &gateState{}, &world{}
 	for _, step := range []struct {
 		name           string
@@ -103,17 +106,17 @@ func TestHistoryIsAskedForUntilItComes(t *testing.T) {
 func TestLooksKeepTheirBeat(t *testing.T) {
 	gate := gateOf()
 	interval := gate.Spec.Interval.Std()
-	first := lastTick(gate, noon)
+	first := measure.LastTick(gate, noon)
 	offsets := map[time.Duration]bool{}
 	for i := range 100 {
 		now := noon.Add(time.Duration(i) * 1234 * time.Millisecond)
-		at := lastTick(gate, now)
+		at := measure.LastTick(gate, now)
 		if at.After(now) || now.Sub(at) >= interval || at.Sub(first)%interval != 0 {
 			t.Fatalf("at %s: %s", now, at)
 		}
 		other := gateOf()
 		other.UID = types.UID(fmt.Sprint("gate-", i))
-		offsets[noon.Sub(lastTick(other, noon))] = true
+		offsets[noon.Sub(measure.LastTick(other, noon))] = true
 	}
 	if len(offsets) < 50 {
 		t.Errorf("100 gates look at only %d different instants", len(offsets))
@@ -129,13 +132,13 @@ func TestDetectorsAreMadeAnewWhenTheirSpecChanges(t *testing.T) {
 	} {
 		b := a.DeepCopy()
 		edit(&b.Spec)
-		if fingerprint(a.Spec) == fingerprint(b.Spec) {
+		if measure.Fingerprint(a.Spec) == measure.Fingerprint(b.Spec) {
 			t.Errorf("%s changed, and the detectors would not", name)
 		}
 	}
 	b := a.DeepCopy()
 	b.Spec.Mode, b.Spec.Recovery.After = v1alpha1.ModeEnforce, v1alpha1.DurationOf(time.Hour)
-	if fingerprint(a.Spec) != fingerprint(b.Spec) {
+	if measure.Fingerprint(a.Spec) != measure.Fingerprint(b.Spec) {
 		t.Error("the mode changed, and the detectors would forget")
 	}
 }
@@ -172,7 +175,7 @@ func TestWait(t *testing.T) {
 func TestOldAnswersAreNoAnswers(t *testing.T) {
 	gate := gateOf(v1alpha1.Signal{Name: "errors", Value: new("m"), Threshold: &v1alpha1.Threshold{Above: new(v1alpha1.Decimal("1"))}})
 	w := &world{pods: []decide.Pod{{Name: "a", UID: "a", Ready: true, Labelled: true, Traffic: "yes", ReadySince: noon.Add(-time.Hour)}}}
-	m, err := newMetrics(prometheus.NewRegistry())
+	m, err := telemetry.New(prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +193,7 @@ func TestOldAnswersAreNoAnswers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			state := &gateState{detectors: made, asking: true, answered: &look{at: noon.Add(-row.age), spec: made.spec,
+			state := &gateState{detectors: made, asking: true, answered: &look{trace: trace.SpanFromContext(t.Context()), at: noon.Add(-row.age), spec: made.Spec,
 				answers: []source.Answer{{ByPod: map[string]source.Sample{"a": {Value: 5}}}}}}
 			if _, err := r.takeAnswer(gate, state, w, noon); err != nil {
 				t.Fatal(err)
@@ -206,7 +209,7 @@ func TestOldAnswersAreNoAnswers(t *testing.T) {
 // TestRestForgetsWhatWasSeen: an answer that came while the gate was suspended
 // is not taken up when it goes on.
 func TestRestForgetsWhatWasSeen(t *testing.T) {
-	state := &gateState{asking: true, looked: true, signals: []decide.Signal{{}}, answered: &look{}}
+	state := &gateState{asking: true, looked: true, signals: []decide.Signal{{}}, answered: &look{trace: trace.SpanFromContext(t.Context())}}
 	state.rest()
 	if state.answered != nil || state.asking || state.looked || len(state.signals) > 0 {
 		t.Errorf("%+v", state.signals)

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/podgate/podgate/api/v1alpha1"
 	"github.com/podgate/podgate/controller/decide"
+	"github.com/podgate/podgate/controller/telemetry"
 )
 
 // Reconciler reconciles TrafficGates; see the package's documentation.
@@ -27,9 +29,15 @@ type Reconciler struct {
 	Source Source
 	Events events.EventRecorder
 	Clock  clock.PassiveClock
+	// Tracer makes a trace of each look; none is made without it.
+	Tracer trace.Tracer
 
-	metrics   *metrics
+	// Without leaves a rule out, to show that a test notices.
+	Without decide.Rule
+
+	metrics   *telemetry.Metrics
 	states    states
+	nodes     nodes
 	workloads sync.Map // selector keys by the workload's UID
 	wake      chan event.TypedGenericEvent[*v1alpha1.TrafficGate]
 	stopped   chan struct{}
@@ -41,7 +49,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	err := r.Get(ctx, req.NamespacedName, gate)
 	if apierrors.IsNotFound(err) {
 		r.states.drop(req.NamespacedName)
-		r.metrics.forget(req.NamespacedName)
+		r.metrics.Forget(req.NamespacedName)
 		return ctrl.Result{}, r.releaseOrphans(ctx, req.NamespacedName)
 	}
 	if err != nil {
@@ -50,14 +58,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if !gate.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, r.finish(ctx, gate)
 	}
-	if err := r.keepFinalizer(ctx, gate); err != nil {
-		return ctrl.Result{}, err
-	}
 	next, err := r.pass(ctx, gate)
 	if apierrors.IsConflict(err) { // somebody was faster: look again at what there is now
 		return ctrl.Result{RequeueAfter: 100 * time.Millisecond}, nil
 	}
-	return ctrl.Result{RequeueAfter: next}, err
+	if err != nil { // tried again soon, and sooner than anything falls due
+		return ctrl.Result{}, err
+	}
+	return ctrl.Result{RequeueAfter: next}, nil
 }
 
 // pass is the five parts in their order. It returns when the next is due.
@@ -66,7 +74,8 @@ func (r *Reconciler) pass(ctx context.Context, gate *v1alpha1.TrafficGate) (time
 	if err != nil {
 		return 0, err
 	}
-	now, state := r.Clock.Now(), r.states.of(gate)
+	now := r.Clock.Now()
+	state := r.states.of(gate, now)
 	looked := false
 	if idle(gate, w) != "" {
 		state.rest()
@@ -75,14 +84,23 @@ func (r *Reconciler) pass(ctx context.Context, gate *v1alpha1.TrafficGate) (time
 			return 0, err
 		}
 	}
-	looked = looked && w.unchecked == ""
-	plan := r.plan(gate, state, w, looked, now)
-	done := outcome{w: w, plan: plan, looked: looked, now: now}
-	done.err = r.carryOut(ctx, gate, state, &done)
-	state.count(done.err)
+	// Without a finalizer nobody may be taken out, but everything else goes on.
+	unsafe := r.keepFinalizer(ctx, gate)
+	again := state.again(gate, w, now)
+	looked = (again || looked) && w.unchecked == ""
+	ctx = state.tracingLook(ctx, again)
+	if unsafe != nil && looked {
+		looked, state.undone = false, gate.Generation
+	}
+	done := outcome{w: w, looked: looked, sure: true, now: now}
+	done.plan = r.plan(gate, state, done)
+	done.err = errors.Join(unsafe, r.carryOut(ctx, gate, state, &done))
+	state.count(done)
+	state.noteRefused(done)
 	if err := r.report(ctx, gate, state, done); err != nil && done.err == nil {
 		done.err = err
 	}
+	state.endLook(done)
 	return wait(state, idle(gate, done.w) == "", done.plan, now), done.err
 }
 
@@ -91,20 +109,25 @@ type outcome struct {
 	w      *world
 	plan   decide.Plan
 	looked bool
-	now    time.Time
+	// sure says that nothing is to be confirmed any more, or was.
+	sure bool
+	now  time.Time
 	// done are the decisions that were carried out or held; rehearsed are those
 	// that a dry run would have carried out.
 	done, rehearsed []decide.Decision
 	err             error
 }
 
-// idle says why a gate gives every pod back and looks no more, or nothing.
+// idle says why a gate gives every pod back and looks no more, or nothing. What
+// the mode says comes first: it also ends what people's overrides asked for.
 func idle(gate *v1alpha1.TrafficGate, w *world) decide.Reason {
 	switch {
-	case w.refused != nil:
-		return decide.ReasonRefused
 	case gate.Spec.Mode == v1alpha1.ModeSuspended:
 		return decide.ReasonSuspended
+	case w.refused != nil && gate.Spec.Mode == v1alpha1.ModeDryRun:
+		return decide.ReasonDryRun
+	case w.refused != nil:
+		return decide.ReasonRefused
 	}
 	return ""
 }
@@ -112,25 +135,30 @@ func idle(gate *v1alpha1.TrafficGate, w *world) decide.Reason {
 // input is what decide.Decide is given for the real fleet.
 func input(gate *v1alpha1.TrafficGate, state *gateState, w *world, looked bool, now time.Time) decide.Input {
 	return decide.Input{
-		Gate: gate.Name, Policy: w.policy, Pods: w.pods, Strays: w.strays, Now: now,
+		Gate: gate.Name, Policy: w.policy, Pods: w.pods, Leaving: w.leaving, Strays: w.strays, Now: now,
 		// Labelling has no effect on a Service that does not select on the label
 		// yet, but it is what makes enrolling it safe.
 		LabelNew:   w.refused == nil && (w.unenrolled == "" || gate.Spec.Mode == v1alpha1.ModeEnforce),
 		ReleaseAll: idle(gate, w),
 		Signals:    state.signals, Looked: looked,
+		Headroom: state.said.Headroom, Probes: state.said.Probes, CommonCauseAt: state.commonCauseAt,
 	}
 }
 
 // plan decides. A dry run decides about the fleet as its earlier decisions would
 // have left it; what it really does is to bring pods back.
-func (r *Reconciler) plan(gate *v1alpha1.TrafficGate, state *gateState, w *world, looked bool, now time.Time) decide.Plan {
-	in := input(gate, state, w, looked, now)
-	if in.ReleaseAll == "" && actsAsDryRun(gate, w) {
-		in.Pods, in.Strays, in.LabelNew = state.shadowed(w.pods), nil, true
+func (r *Reconciler) plan(gate *v1alpha1.TrafficGate, state *gateState, o outcome) decide.Plan {
+	in := input(gate, state, o.w, o.looked, o.now)
+	in.Unsure = !o.sure
+	if in.ReleaseAll == "" && actsAsDryRun(gate, o.w) {
+		in.Pods, in.Strays, in.LabelNew = decide.WithoutExpired(state.shadowed(o.w.pods), o.now), nil, true
 	} else {
 		clear(state.shadow)
 	}
-	return decide.Decide(in)
+	in.Without = r.Without
+	plan := decide.Decide(in)
+	state.commonCauseAt = plan.CommonCauseAt
+	return plan
 }
 
 // carryOut writes what was decided. A dry run writes only what brings pods back
@@ -147,38 +175,19 @@ func (r *Reconciler) carryOut(ctx context.Context, gate *v1alpha1.TrafficGate, s
 		state.remember(o.plan, o.w.pods)
 		return err
 	}
-	if gates(o.plan) {
-		if err := r.confirm(ctx, gate, state, o); err != nil {
-			return err
+	var unconfirmed error
+	if mustBeSure(o.plan) {
+		o.sure = r.Without == RuleConfirm
+		if unconfirmed = r.confirm(ctx, gate, state, o); unconfirmed != nil {
+			// What does not depend on it, such as a person's override, is done all the same.
+			if o.looked {
+				state.undone, o.looked = gate.Generation, false
+			}
+			o.plan = r.plan(gate, state, *o)
 		}
 	}
 	o.done, err = r.act(ctx, gate.Spec.TrafficLabel, o.w, o.plan.Decisions)
-	return err
-}
-
-// gates reports whether the plan takes a pod out of traffic on evidence.
-func gates(plan decide.Plan) bool {
-	for _, d := range plan.Decisions {
-		if d.Action == decide.Gate {
-			return true
-		}
-	}
-	return false
-}
-
-// confirm reads the fleet from the API server and decides once more, because
-// the limits are only as good as the count they are held against, and a cache
-// may be behind our own last write.
-func (r *Reconciler) confirm(ctx context.Context, gate *v1alpha1.TrafficGate, state *gateState, o *outcome) error {
-	w, err := r.load(ctx, r.live(), gate, true)
-	if err != nil {
-		return err
-	}
-	if idle(gate, w) != "" || actsAsDryRun(gate, w) || w.unchecked != "" {
-		return errChanged
-	}
-	o.w, o.plan = w, r.plan(gate, state, w, o.looked, o.now)
-	return nil
+	return errors.Join(unconfirmed, err)
 }
 
 // wait is how long it is to the next look or the next pod that falls due; 0 if
@@ -220,10 +229,17 @@ func (r *Reconciler) finish(ctx context.Context, gate *v1alpha1.TrafficGate) err
 		return err
 	}
 	in := input(gate, &gateState{}, w, false, r.Clock.Now())
-	in.ReleaseAll = decide.ReasonGateDeleted
+	in.ReleaseAll, in.Without = decide.ReasonGateDeleted, r.Without
 	done, err := r.act(ctx, gate.Spec.TrafficLabel, w, decide.Decide(in).Decisions)
-	r.announce(gate, w, done)
+	r.announce(ctx, decidedOn{gate: gate, state: &gateState{}, world: w, now: in.Now}, done)
 	if err != nil {
+		return err
+	}
+	live := &v1alpha1.TrafficGate{}
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(gate), live); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if err := r.voidOther(ctx, live, w); err != nil { // a stopped controller may be about to gate a pod
 		return err
 	}
 	before := gate.DeepCopy()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,61 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/podgate/podgate/api/v1alpha1"
+	"github.com/podgate/podgate/controller/fleet"
 )
-
-// refusal is why a gate cannot work until a person changes something. It is an
-// error for which no retry helps.
-type refusal struct {
-	// reason of the Ready and Stalled conditions.
-	reason string
-	// message says what is wrong and what to change.
-	message string
-}
-
-func (r *refusal) Error() string { return r.message }
-
-func refuse(reason, format string, args ...any) *refusal {
-	return &refusal{reason, fmt.Sprintf(format, args...)}
-}
-
-// bareSelector is the Service's selector without the traffic label: what makes
-// a pod a member of the fleet.
-func bareSelector(svc *corev1.Service, trafficLabel string) labels.Set {
-	out := labels.Set{}
-	for k, v := range svc.Spec.Selector {
-		if k != trafficLabel {
-			out[k] = v
-		}
-	}
-	return out
-}
-
-// checkService refuses Services that select nothing, or everything.
-func checkService(svc *corev1.Service, trafficLabel string) error {
-	switch {
-	case svc.Spec.Type == corev1.ServiceTypeExternalName || len(svc.Spec.Selector) == 0:
-		return refuse(v1alpha1.ReasonServiceWithoutSelector,
-			"Service %s has no selector, so its pods are not chosen by labels: name a Service with spec.selector in serviceRef", svc.Name)
-	case len(bareSelector(svc, trafficLabel)) == 0:
-		return refuse(v1alpha1.ReasonSelectorTooWide,
-			"Service %s selects on nothing besides %s, which would match every pod of the namespace: add the application's own labels to its spec.selector", svc.Name, trafficLabel)
-	}
-	return nil
-}
-
-// notEnrolled says why flipping the label would have no effect on the Service,
-// or nothing if it would.
-func notEnrolled(svc *corev1.Service, trafficLabel string) string {
-	value, ok := svc.Spec.Selector[trafficLabel]
-	switch {
-	case !ok:
-		return fmt.Sprintf("Service %s does not select on %s: make sure that every pod carries %s=%s, then add it to spec.selector",
-			svc.Name, trafficLabel, trafficLabel, v1alpha1.TrafficYes)
-	case value != v1alpha1.TrafficYes:
-		return fmt.Sprintf("Service %s selects on %s=%s: it must be %s", svc.Name, trafficLabel, value, v1alpha1.TrafficYes)
-	}
-	return ""
-}
 
 // checkOtherGates refuses a gate whose Service, or some of whose pods, an older
 // gate has.
@@ -86,7 +32,7 @@ func (r *Reconciler) checkOtherGates(ctx context.Context, gate *v1alpha1.Traffic
 		}
 		if other.Spec.ServiceRef == gate.Spec.ServiceRef {
 			if older(other, gate) {
-				return refuse(v1alpha1.ReasonDuplicateGate,
+				return fleet.Refuse(v1alpha1.ReasonDuplicateGate,
 					"TrafficGate %s is older and has Service %s: put all signals into that one, and delete this", other.Name, gate.Spec.ServiceRef.Name)
 			}
 			continue
@@ -119,13 +65,13 @@ func (r *Reconciler) checkShared(ctx context.Context, gate, other *v1alpha1.Traf
 	if err != nil {
 		return err
 	}
-	bare := bareSelector(&svc, other.Spec.TrafficLabel)
+	bare := fleet.BareSelector(&svc, other.Spec.TrafficLabel)
 	if len(bare) == 0 {
 		return nil
 	}
 	for _, p := range pods {
 		if bare.AsSelector().Matches(labels.Set(p.Labels)) {
-			return refuse(v1alpha1.ReasonSharedPods,
+			return fleet.Refuse(v1alpha1.ReasonSharedPods,
 				"pod %s belongs to Service %s of this gate and to Service %s of TrafficGate %s, which is older: give the Services selectors that share no pods, or keep one of the gates",
 				p.Name, gate.Spec.ServiceRef.Name, svc.Name, other.Name)
 		}
@@ -146,7 +92,7 @@ func (r *Reconciler) checkWorkloads(ctx context.Context, gate *v1alpha1.TrafficG
 			return err
 		}
 		if slices.Contains(keys, gate.Spec.TrafficLabel) {
-			return refuse(v1alpha1.ReasonTrafficKeyInWorkload,
+			return fleet.Refuse(v1alpha1.ReasonTrafficKeyInWorkload,
 				"%s %s selects its pods by %s, so flipping it would orphan them: take %s out of the workload's spec.selector (of the Deployment, if it belongs to one) and leave it in the pod template",
 				owner.Kind, owner.Name, gate.Spec.TrafficLabel, gate.Spec.TrafficLabel)
 		}
@@ -168,38 +114,12 @@ func (r *Reconciler) selectorKeys(ctx context.Context, namespace string, owner *
 	case apierrors.IsNotFound(err):
 		return nil, nil // its pods go soon
 	case apierrors.IsForbidden(err), meta.IsNoMatchError(err):
-		return nil, refuse(v1alpha1.ReasonWorkloadUnreadable,
+		return nil, fleet.Refuse(v1alpha1.ReasonWorkloadUnreadable,
 			"%s %s (%s) cannot be read, so nobody knows whether it selects its pods by the traffic label: grant the controller's role \"get\" on it", owner.Kind, owner.Name, owner.APIVersion)
 	case err != nil:
 		return nil, fmt.Errorf("reading %s %s: %w", owner.Kind, owner.Name, err)
 	}
-	keys := keysOfSelector(obj)
+	keys := fleet.SelectorKeys(obj)
 	r.workloads.Store(owner.UID, keys)
 	return keys, nil
-}
-
-// keysOfSelector reads spec.selector as a label selector, or as the plain map
-// that ReplicationControllers have.
-func keysOfSelector(obj *unstructured.Unstructured) (keys []string) {
-	selector, _, _ := unstructured.NestedMap(obj.Object, "spec", "selector")
-	if match, ok := selector["matchLabels"].(map[string]any); ok {
-		for k := range match {
-			keys = append(keys, k)
-		}
-	}
-	if exprs, ok := selector["matchExpressions"].([]any); ok {
-		for _, e := range exprs {
-			if m, ok := e.(map[string]any); ok {
-				key, _ := m["key"].(string)
-				keys = append(keys, key)
-			}
-		}
-	}
-	for k, v := range selector {
-		if _, ok := v.(string); ok && !strings.HasPrefix(k, "match") {
-			keys = append(keys, k)
-		}
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -33,7 +33,9 @@ func (s *gateState) shadowed(pods []decide.Pod) []decide.Pod {
 // remember keeps what a dry run decided, and forgets pods that are gone.
 func (s *gateState) remember(plan decide.Plan, pods []decide.Pod) {
 	for _, d := range plan.Decisions {
-		if d.Writes() {
+		if d.Action == decide.Evict { // another pod would be in its place
+			s.shadow[d.UID] = shadowed{traffic: v1alpha1.TrafficYes}
+		} else if d.Writes() {
 			s.shadow[d.UID] = shadowed{d.Traffic, d.Memory}
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/podgate/podgate/anomaly"
 	"github.com/podgate/podgate/api/v1alpha1"
 	"github.com/podgate/podgate/controller/decide"
+	"github.com/podgate/podgate/controller/fleet"
 	"github.com/podgate/podgate/controller/source"
 )
 
@@ -40,15 +41,20 @@ func TestConditions(t *testing.T) {
 		"a common cause":           {v1alpha1.ModeEnforce, answered(), world{}, decide.Plan{CommonCause: "6 of 10"}, metav1.ConditionTrue, v1alpha1.ReasonCommonCause, []string{v1alpha1.ConditionCommonCause}},
 		"a common cause, dry run":  {v1alpha1.ModeDryRun, answered(), world{}, decide.Plan{CommonCause: "6 of 10"}, metav1.ConditionTrue, v1alpha1.ReasonCommonCause, []string{v1alpha1.ConditionCommonCause}},
 		"the limit":                {v1alpha1.ModeEnforce, answered(), world{}, decide.Plan{LimitReached: "2 of 10"}, metav1.ConditionTrue, v1alpha1.ReasonLimitReached, nil},
-		"refused":                  {v1alpha1.ModeEnforce, answered(), world{refused: refuse(v1alpha1.ReasonServiceNotFound, "none")}, decide.Plan{}, metav1.ConditionFalse, v1alpha1.ReasonServiceNotFound, []string{v1alpha1.ConditionStalled}},
+		"refused":                  {v1alpha1.ModeEnforce, answered(), world{refused: fleet.Refuse(v1alpha1.ReasonServiceNotFound, "none")}, decide.Plan{}, metav1.ConditionFalse, v1alpha1.ReasonServiceNotFound, []string{v1alpha1.ConditionStalled}},
 		"Prometheus fails":         {v1alpha1.ModeEnforce, failed(v1alpha1.ReasonQueryFailed), world{}, decide.Plan{}, metav1.ConditionFalse, v1alpha1.ReasonMetricsUnavailable, nil},
 		"Prometheus knows nothing": {v1alpha1.ModeEnforce, knows(1, 10), world{}, decide.Plan{}, metav1.ConditionFalse, v1alpha1.ReasonMetricsUnavailable, nil},
+		"headroom is not known":    {v1alpha1.ModeEnforce, headroomFails(answered()), world{}, decide.Plan{}, metav1.ConditionFalse, v1alpha1.ReasonMetricsUnavailable, nil},
+		"the probe is not known":   {v1alpha1.ModeEnforce, probeFails(answered()), world{}, decide.Plan{}, metav1.ConditionFalse, v1alpha1.ReasonMetricsUnavailable, nil},
+		"a sick node":              {v1alpha1.ModeEnforce, answered(), world{}, decide.Plan{Domain: sickNode}, metav1.ConditionTrue, v1alpha1.ReasonDomainSuspected, []string{v1alpha1.ConditionDomainSuspected}},
+		"a limit, and a sick node": {v1alpha1.ModeEnforce, answered(), world{}, decide.Plan{Domain: sickNode, LimitReached: "1 of 2"}, metav1.ConditionTrue, v1alpha1.ReasonLimitReached, []string{v1alpha1.ConditionDomainSuspected}},
+		"a pod waits for a person": {v1alpha1.ModeEnforce, answered(), world{}, decide.Plan{Counts: decide.Counts{Waiting: 1}}, metav1.ConditionTrue, v1alpha1.ReasonPodsWaiting, nil},
 		"everybody warms up":       {v1alpha1.ModeEnforce, knows(0, 0), world{}, decide.Plan{}, metav1.ConditionTrue, v1alpha1.ReasonEnforcing, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			gate := &v1alpha1.TrafficGate{ObjectMeta: metav1.ObjectMeta{Generation: 4}, Spec: v1alpha1.TrafficGateSpec{Mode: row.mode}}
 			// What was true before must not linger.
-			for _, kind := range []string{v1alpha1.ConditionStalled, v1alpha1.ConditionCommonCause, v1alpha1.ConditionReconciling} {
+			for _, kind := range []string{v1alpha1.ConditionStalled, v1alpha1.ConditionCommonCause, v1alpha1.ConditionDomainSuspected, v1alpha1.ConditionReconciling} {
 				meta.SetStatusCondition(&gate.Status.Conditions, metav1.Condition{Type: kind, Status: metav1.ConditionTrue, Reason: "Before"})
 			}
 			s := statusOf(gate, row.state, outcome{w: &row.world, plan: row.plan, now: noon})
@@ -59,6 +65,18 @@ func TestConditions(t *testing.T) {
 			checkKstatus(t, s, row.also)
 		})
 	}
+}
+
+var sickNode = decide.Domain{Kind: v1alpha1.ReasonNodeSuspected, Name: "n", Bad: 2, Pods: 2, PodsElsewhere: 8}
+
+func headroomFails(s *gateState) *gateState {
+	s.said.Headroom = &decide.Headroom{Err: "timeout"}
+	return s
+}
+
+func probeFails(s *gateState) *gateState {
+	s.said.ProbesErr = errors.New("timeout")
+	return s
 }
 
 func failed(reason string) *gateState {
@@ -84,7 +102,7 @@ func checkKstatus(t *testing.T, s v1alpha1.TrafficGateStatus, abnormal []string)
 			t.Errorf("incomplete: %+v", c)
 		}
 		switch c.Type {
-		case v1alpha1.ConditionStalled, v1alpha1.ConditionCommonCause, v1alpha1.ConditionReconciling:
+		case v1alpha1.ConditionStalled, v1alpha1.ConditionCommonCause, v1alpha1.ConditionDomainSuspected, v1alpha1.ConditionReconciling:
 			found++
 			if c.Status != metav1.ConditionTrue || len(abnormal) == 0 || c.Type != abnormal[0] {
 				t.Errorf("not expected: %+v", c)
@@ -128,6 +146,14 @@ func TestStatusIsWrittenOnlyWhenItMatters(t *testing.T) {
 }
 
 func TestFailureReasons(t *testing.T) {
+	for err, want := range map[error]string{
+		&source.DetectorError{Failure: source.Rejected, Err: errors.New("x")}: v1alpha1.ReasonQueryRejected,
+		&source.DetectorError{Failure: source.Failed, Err: errors.New("x")}:   v1alpha1.ReasonQueryFailed,
+	} {
+		if got := failureReason(err); got != want {
+			t.Errorf("%v: %s, want %s", err, got, want)
+		}
+	}
 	for want, err := range map[string]error{
 		v1alpha1.ReasonQueryFailed:   errors.New("anything"),
 		v1alpha1.ReasonQueryRejected: &source.QueryError{Failure: source.Rejected, Err: errors.New("x")},
@@ -158,6 +184,23 @@ func TestADryRunDecidesAsIfItHadWritten(t *testing.T) {
 	}
 }
 
+// TestStrangersAreTold: a few by name, the others counted.
+func TestStrangersAreTold(t *testing.T) {
+	s := decide.Signal{Name: "detector", Kind: anomaly.Value, Unit: anomaly.Naming, Result: anomaly.Result{Fleet: anomaly.Fleet{Level: 2}}}
+	for want, strangers := range map[string][]string{
+		"":                                     nil,
+		"not of the fleet: a":                  {"a"},
+		"not of the fleet: a, b, c":            {"a", "b", "c"},
+		"not of the fleet: a, b, c and 2 more": {"a", "b", "c", "d", "e"},
+	} {
+		s.Strangers = strangers
+		got := signalsOf(&gateState{signals: []decide.Signal{s}})[0]
+		if got.Ignored != want || got.Level != "2 named" {
+			t.Errorf("ignored %q, level %q; want %q", got.Ignored, got.Level, want)
+		}
+	}
+}
+
 // TestOneSilentSignalIsNotAll: the gate does not say that nobody is gated while
 // another signal still can.
 func TestOneSilentSignalIsNotAll(t *testing.T) {
@@ -173,6 +216,27 @@ func TestOneSilentSignalIsNotAll(t *testing.T) {
 		s := statusOf(gate, state, outcome{w: &world{}, now: noon})
 		if got := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionReady).Message; !strings.HasPrefix(got, want) {
 			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
+// TestTheMessageIsAsInTheStatus: numbers that change at each look do not make a new
+// series at each look.
+func TestTheMessageIsAsInTheStatus(t *testing.T) {
+	of := func(reason, message string) *metav1.Condition {
+		return &metav1.Condition{Reason: reason, Message: message}
+	}
+	for name, row := range map[string]struct {
+		before, now *metav1.Condition
+		want        string
+	}{
+		"the first":               {nil, of(v1alpha1.ReasonCommonCause, "6 of 10 look bad"), "6 of 10 look bad"},
+		"other numbers":           {of(v1alpha1.ReasonCommonCause, "6 of 10 look bad"), of(v1alpha1.ReasonCommonCause, "7 of 10 look bad"), "6 of 10 look bad"},
+		"another reason":          {of(v1alpha1.ReasonEnforcing, "watching"), of(v1alpha1.ReasonLimitReached, "1 stays"), "1 stays"},
+		"one that is always told": {of(v1alpha1.ReasonEnforcing, "watching 10 pods"), of(v1alpha1.ReasonEnforcing, "watching 9 pods"), "watching 9 pods"},
+	} {
+		if got := messageOf(row.before, row.now); got != row.want {
+			t.Errorf("%s: %q, want %q", name, got, row.want)
 		}
 	}
 }

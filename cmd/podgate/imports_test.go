@@ -9,7 +9,9 @@ import (
 	"testing"
 )
 
-const module = "github.com/podgate/podgate/"
+const (
+	module = "github.com/podgate/podgate/"
+)
 
 // mayImport is the direction of imports: each package of the product may import
 // the packages named here and those outside that its rule allows. A package
@@ -18,12 +20,17 @@ var mayImport = map[string]struct {
 	ours    []string
 	outside func(pkg string) bool
 }{
-	"api/v1alpha1":      {nil, oneOf("k8s.io/apimachinery/")},
-	"anomaly":           {nil, oneOf("gonum.org/v1/gonum/")},
-	"controller/decide": {[]string{"anomaly", "api/v1alpha1"}, oneOf()},
-	"controller/source": {nil, oneOf("github.com/prometheus/")},
-	"controller":        {[]string{"anomaly", "api/v1alpha1", "controller/decide", "controller/source"}, anything},
-	"cmd/podgate":       {[]string{"api/v1alpha1", "controller", "controller/source"}, anything},
+	"api/v1alpha1":         {nil, oneOf("k8s.io/apimachinery/")},
+	"anomaly":              {nil, oneOf("gonum.org/v1/gonum/")},
+	"controller/decide":    {[]string{"anomaly", "api/v1alpha1"}, oneOf()},
+	"controller/source":    {[]string{"controller/tracing"}, oneOf("github.com/prometheus/", "go.opentelemetry.io/otel/attribute")},
+	"controller/fleet":     {[]string{"api/v1alpha1", "controller/decide"}, oneOf("k8s.io/api/", "k8s.io/apimachinery/", "sigs.k8s.io/structured-merge-diff/")},
+	"controller/measure":   {[]string{"anomaly", "api/v1alpha1", "controller/decide", "controller/source"}, oneOf("k8s.io/apimachinery/")},
+	"controller/telemetry": {[]string{"anomaly", "api/v1alpha1", "controller/decide"}, oneOf("github.com/prometheus/client_golang/", "k8s.io/apimachinery/")},
+	"controller/tracing":   {nil, oneOf("go.opentelemetry.io/")},
+	"controller":           {[]string{"anomaly", "api/v1alpha1", "controller/decide", "controller/fleet", "controller/measure", "controller/source", "controller/telemetry", "controller/tracing"}, anything},
+	"config/crd":           {nil, oneOf()},
+	"cmd/podgate":          {[]string{"api/v1alpha1", "controller", "controller/source", "controller/tracing"}, anything},
 }
 
 func oneOf(prefixes ...string) func(string) bool {
@@ -76,6 +83,26 @@ func TestDecisionsKnowNoClock(t *testing.T) {
 		out, err := exec.Command("grep", "-rnE", `time\.(Now|Since|Until|After|Sleep|NewTimer|Tick)\(|rand\.(Int|Float)`, "--include=*.go", "--exclude=*_test.go", dir).CombinedOutput()
 		if err == nil || len(bytes.TrimSpace(out)) > 0 {
 			t.Errorf("a clock or chance in pure code:\n%s", out)
+		}
+	}
+}
+
+// TestTheControllerStaysSmall: what only the plugin needs is not linked into the
+// controller.
+func TestTheControllerStaysSmall(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", module+"cmd/podgate").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	deps := strings.Fields(string(out))
+	if !slices.Contains(deps, module+"controller") {
+		t.Fatal("the list does not name the controller")
+	}
+	for _, dep := range deps {
+		for _, big := range []string{"github.com/prometheus/prometheus/", "github.com/aws/", "github.com/Azure/", "k8s.io/cli-runtime/"} {
+			if strings.HasPrefix(dep, big) {
+				t.Errorf("the controller imports %s", dep)
+			}
 		}
 	}
 }

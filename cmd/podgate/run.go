@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -12,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/podgate/podgate/api/v1alpha1"
@@ -35,17 +37,43 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	mgr, err := newManager(o)
+	detectors, err := o.detectors()
 	if err != nil {
 		return err
 	}
-	if err := controller.SetupWithManager(mgr, controller.Options{Source: prometheus, Concurrency: o.concurrency, Metrics: metrics.Registry}); err != nil {
+	traces, err := newTraces(ctx, ctrl.Log.WithName("tracing"))
+	if err != nil {
 		return err
 	}
-	return mgr.Start(ctx)
+	mgr, err := newManager(o, traces.on())
+	if err != nil {
+		return err
+	}
+	if err := controller.SetupWithManager(mgr, controller.Options{Source: source.All{Prometheus: prometheus, Detectors: detectors}, Concurrency: o.concurrency, Metrics: metrics.Registry, Tracer: traces.tracer()}); err != nil {
+		return err
+	}
+	if err := mgr.Start(ctx); err != nil {
+		return err // something may still run, whose lease is lost or given up: end at once
+	}
+	traces.flush(flushLimit)
+	return nil
 }
 
-func newManager(o options) (ctrl.Manager, error) {
+// metricsServer is how the metrics are served: as the operator has not said
+// otherwise, encrypted and to those only who may read them. Exemplars need the
+// OpenMetrics format, which is offered to those who ask for it.
+func (o *options) metricsServer(exemplars bool) metricsserver.Options {
+	s := metricsserver.Options{BindAddress: o.metricsAddress, SecureServing: o.metricsSecure, CertDir: o.metricsCertDir}
+	if o.metricsSecure {
+		s.FilterProvider = filters.WithAuthenticationAndAuthorization
+	}
+	if exemplars {
+		s.HandlerOpts = append(s.HandlerOpts, func(h *promhttp.HandlerOpts) { h.EnableOpenMetrics = true })
+	}
+	return s
+}
+
+func newManager(o options, exemplars bool) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := clientgoscheme.AddToScheme(scheme); err != nil {
 		return nil, err
@@ -59,7 +87,8 @@ func newManager(o options) (ctrl.Manager, error) {
 	}
 	mgr, err := ctrl.NewManager(rest, ctrl.Options{
 		Scheme:                        scheme,
-		Metrics:                       metricsserver.Options{BindAddress: o.metricsAddress},
+		Metrics:                       o.metricsServer(exemplars),
+		PprofBindAddress:              o.pprofAddress,
 		HealthProbeBindAddress:        o.healthAddress,
 		LeaderElection:                o.leaderElect,
 		LeaderElectionID:              leaderElectionID,

@@ -15,6 +15,9 @@ type Input struct {
 	Policy Policy
 	// Pods is the fleet.
 	Pods []Pod
+	// Leaving is how many pods of the Service are terminating; they are not of the
+	// fleet any more.
+	Leaving int
 	// Strays are pods outside the fleet that carry this gate's notes.
 	Strays []Pod
 	// LabelNew says that pods without the traffic label get their "yes".
@@ -26,7 +29,20 @@ type Input struct {
 	// nobody is gated.
 	Signals []Signal
 	Looked  bool
-	Now     time.Time
+	// Unsure says that what is known may be out of date: nobody is put on trial.
+	Unsure bool
+	// Headroom is the load of the pods at the last look; nil if the policy does
+	// not ask for it.
+	Headroom *Headroom
+	// Probes says, by UID, whether a gated pod is healthy as far as can be told
+	// without traffic. A pod that is missing is not known of.
+	Probes map[string]bool
+	// CommonCauseAt is when a common cause was last seen; zero if never.
+	CommonCauseAt time.Time
+	Now           time.Time
+	// Without leaves a rule out, to show that a test notices. Nobody should for any
+	// other reason.
+	Without Rule
 }
 
 // step is one run of Decide: the input, with the pods as they become while the
@@ -35,30 +51,35 @@ type step struct {
 	Input
 	pods     []Pod
 	findings map[string]Finding
+	expired  map[string]bool // the pods, by UID, whose override ended in this step
 	plan     Plan
 }
 
 // Decide is the one step from what is known to what is done. The same input
-// gives the same plan. People come first, then what the clock demands, and the
-// metrics last: at most one pod is newly gated.
+// gives the same plan. At most one pod is newly gated.
 func Decide(in Input) Plan {
-	s := &step{Input: in, pods: slices.Clone(in.Pods), findings: findings(in.Signals)}
-	slices.SortFunc(s.pods, func(a, b Pod) int { return strings.Compare(a.Name, b.Name) })
-	s.releaseStrays()
-	s.labelNew()
+	s := newStep(in)
+	todo := append(slices.Clone(always), rules...)
 	if in.ReleaseAll != "" {
-		s.releaseAll()
-	} else {
-		s.obeyOverrides()
-		s.respectPeople()
-		s.returnExcess()
-		s.startTrial()
-		s.forget()
-		s.gateWorst()
+		todo = append(always[:len(always):len(always)], rule{RuleReleaseAll, (*step).releaseAll})
+	}
+	for _, r := range todo {
+		if !s.without(r.name) {
+			r.run(s)
+		}
 	}
 	s.plan.Counts = s.count()
 	s.plan.Next = s.next()
+	s.plan.Outlook = s.outlook()
+	s.plan.Trials = s.trials()
 	return s.plan
+}
+
+// newStep begins a step, with the pods in the order of their names.
+func newStep(in Input) *step {
+	s := &step{Input: in, pods: slices.Clone(in.Pods), findings: Findings(in.Signals), expired: map[string]bool{}}
+	slices.SortFunc(s.pods, func(a, b Pod) int { return strings.Compare(a.Name, b.Name) })
+	return s
 }
 
 // do records a decision about the pod at index i, and applies it for the rules
@@ -68,7 +89,7 @@ func (s *step) do(i int, d Decision) {
 	s.plan.Decisions = append(s.plan.Decisions, about(*p, d))
 	if d.Writes() {
 		p.Memory = d.Memory
-		if d.Action != Note { // from here on the label is ours
+		if d.Action != Note && d.Action != Expire { // from here on the label is ours
 			p.Traffic, p.Labelled, p.ByOther = d.Traffic, true, false
 		}
 	}
@@ -82,6 +103,12 @@ func about(p Pod, d Decision) Decision {
 
 func (s *step) finding(p Pod) Finding { return s.findings[p.UID] }
 
+// written reports whether something was decided about the pod already that
+// changes it. A gating must meet the pod as it was counted; it waits then.
+func (s *step) written(p Pod) bool {
+	return slices.ContainsFunc(s.plan.Decisions, func(d Decision) bool { return d.UID == p.UID && d.Writes() })
+}
+
 // labelNew gives every pod without the traffic label its "yes": a new pod must
 // never lose traffic because of us. One that a person's override keeps out is
 // left to obeyOverrides.
@@ -89,7 +116,7 @@ func (s *step) labelNew() {
 	for i, p := range s.pods {
 		if s.LabelNew && !p.Labelled && p.Override != v1alpha1.OverrideNo {
 			s.do(i, Decision{Action: Label, Reason: ReasonNewPod, Traffic: v1alpha1.TrafficYes,
-				Memory: p.Memory.released(s.Now), Message: "had no traffic label"})
+				Memory: p.Memory.released(s.Now, ReasonNewPod), Message: "had no traffic label"})
 		}
 	}
 }
@@ -100,7 +127,7 @@ func (s *step) releaseAll() {
 		if s.ReleaseAll == ReasonRefused && p.Override == v1alpha1.OverrideNo {
 			continue // a person looks after it, and asked for nothing else
 		}
-		if p.Ours(s.Gate) {
+		if p.Ours(s.Gate) || p.lost() {
 			s.do(i, Decision{Action: Release, Reason: s.ReleaseAll, Traffic: v1alpha1.TrafficYes,
 				Message: releaseAllMessages[s.ReleaseAll]})
 		} else if p.Memory.Gate == s.Gate {
@@ -122,8 +149,11 @@ var releaseAllMessages = map[Reason]string{
 // of its fleet any more, and takes its notes off the others.
 func (s *step) releaseStrays() {
 	for _, p := range s.Strays {
+		if s.ReleaseAll == ReasonRefused && p.Override == v1alpha1.OverrideNo {
+			continue // whether it left cannot be told, and a person looks after it
+		}
 		d := Decision{Action: Note, Reason: ReasonLeftFleet, Traffic: p.Traffic, Message: "is no longer a pod of this Service"}
-		if p.Ours(s.Gate) {
+		if p.Ours(s.Gate) || p.lost() {
 			d.Action, d.Traffic = Release, v1alpha1.TrafficYes
 		}
 		s.plan.Decisions = append(s.plan.Decisions, about(p, d))

@@ -2,11 +2,13 @@ package decide_test
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/podgate/podgate/anomaly"
+	"github.com/podgate/podgate/api/v1alpha1"
 	"github.com/podgate/podgate/controller/decide"
 )
 
@@ -16,7 +18,7 @@ func at(d time.Duration) time.Time { return now.Add(d) }
 
 var policy = decide.Policy{
 	Interval: 15 * time.Second, Window: time.Minute, WarmUp: 2 * time.Minute,
-	MaxGated: 20, MaxGatedIsPercent: true, MinServing: 2,
+	MaxGated: decide.Limit{Max: 20, Percent: true}, PerDomain: decide.Limit{Max: 50, Percent: true}, MinServing: 2,
 	After: time.Minute, MaxAfter: 30 * time.Minute,
 }
 
@@ -31,12 +33,12 @@ func fleet(n int) *world {
 	w := &world{signal: decide.Signal{Name: "errors", Kind: anomaly.Ratio, Unit: "standard deviations"}}
 	w.Input = decide.Input{Gate: "web", Policy: policy, Now: now, Looked: true, LabelNew: true}
 	for i := range n {
-		p := decide.Pod{Name: fmt.Sprintf("web-%d", i), UID: fmt.Sprintf("uid-%d", i), Ready: true,
+		p := decide.Pod{Name: fmt.Sprintf("web-%d", i), UID: fmt.Sprintf("uid-%d", i), Ready: true, Owned: true,
 			ReadySince: at(-time.Hour), Labelled: true, Traffic: "yes"}
 		w.Pods = append(w.Pods, p)
 		w.signal.Result.Verdicts = append(w.signal.Result.Verdicts, anomaly.Verdict{Pod: p.UID, Class: anomaly.Normal, Bar: 3.5})
 	}
-	w.signal.Result.Fleet = anomaly.Fleet{Judged: n, Known: n}
+	w.signal.Result.Fleet, w.signal.Answered = anomaly.Fleet{Judged: n, Known: n}, n
 	return w
 }
 
@@ -53,6 +55,42 @@ func (w *world) gated(i int, ago, stay time.Duration) *world {
 	p.Traffic = "no"
 	p.Memory = decide.Memory{Gate: "web", GatedAt: at(-ago), GatedUntil: at(stay - ago), Reason: "was bad"}
 	w.silent(i)
+	return w
+}
+
+// relapsed says how often a gated pod's trials failed, and what then.
+func (w *world) relapsed(i, times int, then v1alpha1.Then) *world {
+	w.Pods[i].Memory.Relapses, w.Policy.Retries, w.Policy.Then = times, 3, then
+	return w
+}
+
+// probe says whether pod i is healthy, as recovery.signal would.
+func (w *world) probe(i int, healthy bool) *world {
+	w.Probes = map[string]bool{w.Pods[i].UID: healthy}
+	return w
+}
+
+// load gives the first known pods the same load.
+func (w *world) load(limit, each float64, known int) *world {
+	w.Headroom = &decide.Headroom{Max: limit, Load: map[string]float64{}}
+	for _, p := range w.Pods[:known] {
+		w.Headroom.Load[p.UID] = each
+	}
+	return w
+}
+
+// zones deals the pods out to n zones, nodes puts n neighbours on each node.
+func (w *world) zones(n int) *world {
+	for i := range w.Pods {
+		w.Pods[i].Zone = fmt.Sprintf("zone-%d", i%n)
+	}
+	return w
+}
+
+func (w *world) nodes(n int) *world {
+	for i := range w.Pods {
+		w.Pods[i].Node = fmt.Sprintf("node-%d", i/n)
+	}
 	return w
 }
 
@@ -81,8 +119,16 @@ func summary(p decide.Plan) string {
 }
 
 func override(v string) func(*decide.Pod) { return func(p *decide.Pod) { p.Override = v } }
-func unready(p *decide.Pod)               { p.Ready = false }
-func unlabelled(p *decide.Pod)            { p.Labelled, p.Traffic = false, "" }
+
+// until makes an override end so long from now.
+func until(f func(*decide.Pod), d time.Duration) func(*decide.Pod) {
+	return func(p *decide.Pod) {
+		f(p)
+		p.OverrideUntil, p.OverrideTime = at(d), at(d).Format(time.RFC3339)
+	}
+}
+func unready(p *decide.Pod)    { p.Ready = false }
+func unlabelled(p *decide.Pod) { p.Labelled, p.Traffic = false, "" }
 func byHand(traffic string) func(*decide.Pod) {
 	return func(p *decide.Pod) { p.Traffic, p.ByOther = traffic, true }
 }
@@ -106,8 +152,8 @@ func TestDecide(t *testing.T) {
 		"pods not Ready use up the limit":       {fleet(10).pod(0, unready).pod(1, unready).bad(3, 9), "Hold web-3 HeldLimit"},
 		"pods held out use up the limit":        {fleet(10).pod(0, byHand("no")).pod(1, byHand("no")).bad(3, 9), "Hold web-3 HeldLimit"},
 		"minServing holds":                      {fleet(4).bad(3, 9).edit(func(w *world) { w.Policy.MinServing = 4 }), "Hold web-3 HeldMinServing"},
-		"maxGated 0 gates nobody":               {fleet(10).bad(3, 9).edit(func(w *world) { w.Policy.MaxGated = 0 }), "Hold web-3 HeldLimit"},
-		"maxGated 100 % is still a minority":    {fleet(5).gated(0, 30*time.Second, time.Minute).gated(1, 30*time.Second, time.Minute).edit(func(w *world) { w.Policy.MaxGated = 100 }).bad(2, 9), "Hold web-2 HeldCommonCause"},
+		"maxGated 0 gates nobody":               {fleet(10).bad(3, 9).edit(func(w *world) { w.Policy.MaxGated.Max = 0 }), "Hold web-3 HeldLimit"},
+		"maxGated 100 % is still a minority":    {fleet(5).gated(0, 30*time.Second, time.Minute).gated(1, 30*time.Second, time.Minute).edit(func(w *world) { w.Policy.MaxGated.Max = 100 }).bad(2, 9), "Hold web-2 HeldCommonCause"},
 		"half of the pods bad: a common cause":  {fleet(4).bad(0, 9).bad(1, 9), "Hold web-0 HeldCommonCause; Hold web-1 HeldCommonCause"},
 		"the fleet's level moved: common cause": {fleet(10).bad(3, 9).edit(func(w *world) { w.signal.Result.Fleet.Moved = 5 }), "Hold web-3 HeldCommonCause"},
 		"most pods without data: hold":          {fleet(10).bad(3, 9).edit(func(w *world) { w.signal.Result.Fleet.Known = 4 }), "Hold web-3 HeldIncompleteMetrics"},
@@ -127,6 +173,21 @@ func TestDecide(t *testing.T) {
 		"override gone: back at once":        {fleet(10).gated(3, time.Second, time.Minute).pod(3, func(p *decide.Pod) { p.Memory.GatedUntil = time.Time{} }), "Release web-3 OverrideRemoved"},
 		"override gone: gated ones go on":    {fleet(10).gated(3, time.Second, time.Minute), ""},
 		"an unknown override is no override": {fleet(10).bad(3, 9).pod(3, override("maybe")), "Hold web-3 UnknownOverride; Gate web-3 Outlier"},
+
+		"an override's time is not up":         {fleet(10).pod(3, until(override("no"), time.Second)), "HoldOut web-3 Override"},
+		"its time is up: the label goes":       {fleet(10).pod(3, until(override("yes"), 0)), "Expire web-3 OverrideExpired"},
+		"and the pod comes back":               {fleet(10).gated(3, time.Hour, 0).pod(3, func(p *decide.Pod) { p.Memory.GatedUntil = time.Time{} }).pod(3, until(override("no"), -1)), "Expire web-3 OverrideExpired; Release web-3 OverrideRemoved"},
+		"one that had no effect yet goes too":  {fleet(10).pod(3, until(override("no"), -1)), "Expire web-3 OverrideExpired"},
+		"and while Prometheus is silent":       {fleet(10).pod(3, until(override("yes"), -1)).edit(func(w *world) { w.Looked = false; w.signal.Err = "timeout" }), "Expire web-3 OverrideExpired"},
+		"then the pod is judged, at next look": {fleet(10).bad(3, 9).pod(3, until(override("yes"), -1)), "Expire web-3 OverrideExpired; Hold web-3 HeldOverride"},
+		"also without the traffic label":       {fleet(10).pod(3, unlabelled).pod(3, until(override("no"), -1)), "Expire web-3 OverrideExpired; Label web-3 NewPod"},
+		"an unknown override ends in time too": {fleet(10).pod(3, until(override("maybe"), -1)), "Expire web-3 OverrideExpired"},
+		"a time that is none: a person's word": {fleet(10).bad(3, 9).pod(3, func(p *decide.Pod) { p.Override, p.OverrideTime = "yes", "tomorrow" }), "Hold web-3 UnknownOverride; Hold web-3 HeldOverride"},
+		"an old time cannot end the next one":  {fleet(10).pod(3, until(override(""), time.Hour)), "Expire web-3 OverrideRemoved"},
+		"nor an old reason explain it":         {fleet(10).pod(3, func(p *decide.Pod) { p.OverrideReason = "disk" }), "Expire web-3 OverrideRemoved"},
+		"suspended: the label goes in time":    {fleet(5).pod(0, until(override("yes"), -1)).edit(func(w *world) { w.ReleaseAll = decide.ReasonSuspended }), "Expire web-0 OverrideExpired"},
+		"refused: an override's stays its time": {fleet(5).gated(0, 1, 0).pod(0, until(override("no"), -1)).edit(func(w *world) { w.ReleaseAll = decide.ReasonRefused }),
+			"Expire web-0 OverrideExpired; Release web-0 Refused"},
 
 		"put back by hand: noted": {fleet(10).gated(3, 10*time.Second, time.Minute).pod(3, byHand("yes")), "Note web-3 PutBack"},
 		"put back by hand: pardoned": {fleet(10).bad(3, 9).pod(3, func(p *decide.Pod) {
@@ -159,14 +220,64 @@ func TestDecide(t *testing.T) {
 			p.Memory = decide.Memory{Gate: "web", ReleasedAt: at(-31 * time.Minute), Relapses: 2}
 		}), ""},
 
-		"the fleet shrank: the oldest back": {fleet(5).gated(0, 30*time.Second, time.Minute).gated(1, 40*time.Second, time.Minute), "Release web-1 LimitShrunk"},
-		"too few serve: back":               {fleet(3).gated(0, 30*time.Second, time.Minute).pod(1, unready), "Release web-0 LimitShrunk"},
-		"deleted: everything back":          {fleet(5).gated(0, 1, time.Hour).gated(1, 1, time.Hour).edit(func(w *world) { w.ReleaseAll = decide.ReasonGateDeleted }), "Release web-0 GateDeleted; Release web-1 GateDeleted"},
-		"deleted: an override's too":        {fleet(5).gated(0, 1, 0).pod(0, override("no")).edit(func(w *world) { w.ReleaseAll = decide.ReasonGateDeleted }), "Release web-0 GateDeleted"},
-		"deleted: a person's own stays":     {fleet(5).pod(0, byHand("no")).edit(func(w *world) { w.ReleaseAll = decide.ReasonGateDeleted }), ""},
-		"refused: an override's stays":      {fleet(5).gated(0, 1, 0).pod(0, override("no")).gated(1, 1, time.Hour).edit(func(w *world) { w.ReleaseAll = decide.ReasonRefused }), "Release web-1 Refused"},
-		"suspended: no verdict counts":      {fleet(5).bad(0, 9).edit(func(w *world) { w.ReleaseAll = decide.ReasonSuspended }), ""},
-		"suspended: new pods get their yes": {fleet(5).pod(0, unlabelled).edit(func(w *world) { w.ReleaseAll = decide.ReasonSuspended }), "Label web-0 NewPod"},
+		"the fleet shrank: the oldest back":          {fleet(5).gated(0, 30*time.Second, time.Minute).gated(1, 40*time.Second, time.Minute), "Release web-1 LimitShrunk"},
+		"no eviction while another pod terminates":   {fleet(10).gated(3, 9, time.Minute).relapsed(3, 3, "Evict").edit(func(w *world) { w.Leaving = 1 }), "Hold web-3 HeldEviction"},
+		"no eviction of what a person has marked":    {fleet(10).gated(3, 9, time.Minute).relapsed(3, 3, "Evict").pod(3, override("No")), "Hold web-3 UnknownOverride; Hold web-3 HeldEviction"},
+		"no eviction during a common cause":          {fleet(4).gated(3, 9, time.Minute).relapsed(3, 3, "Evict").bad(0, 9).bad(1, 9), "Hold web-3 HeldEviction; Hold web-0 HeldCommonCause; Hold web-1 HeldCommonCause"},
+		"a note that is lost strands nobody":         {fleet(10).pod(3, func(p *decide.Pod) { p.Traffic, p.ByUs = "no", true }), "Release web-3 NoteLost"},
+		"nor does half of it":                        {fleet(10).gated(3, 1, time.Hour).pod(3, func(p *decide.Pod) { p.ByUs, p.Memory.Gate = true, "" }), "Release web-3 NoteLost"},
+		"a sparse signal is no common cause":         {fleet(10).bad(3, 9).edit(func(w *world) { w.signal.Result.Fleet = anomaly.Fleet{Judged: 10, Known: 6, Moved: 2} }), "Gate web-3 Outlier"},
+		"a pod that is written waits for the gating": {fleet(10).bad(3, 9).pod(3, func(p *decide.Pod) { p.OverrideReason = "disk" }), "Expire web-3 OverrideRemoved; Hold web-3 HeldBusy"},
+		"a gating called off is done all the same":   {fleet(10).bad(3, 9).pod(3, func(p *decide.Pod) { p.Memory = decide.Memory{Gate: "web", Voided: "7"} }), "Gate web-3 Outlier"},
+		"refused: a stray that a person holds stays": {fleet(5).edit(func(w *world) {
+			w.ReleaseAll = decide.ReasonRefused
+			w.Strays = append(w.Strays, fleet(1).gated(0, 1, 0).pod(0, override("no")).Pods...)
+		}), ""},
+		"all trials failed: held for a person":      {fleet(10).gated(3, time.Hour, time.Minute).relapsed(3, 3, "Hold"), ""},
+		"one trial left: tried":                     {fleet(10).gated(3, time.Hour, time.Minute).relapsed(3, 2, "Hold"), "Release web-3 Trial"},
+		"retried for ever if so wished":             {fleet(10).gated(3, time.Hour, time.Minute).relapsed(3, 9, "Retry"), "Release web-3 Trial"},
+		"all trials failed: evicted if so wished":   {fleet(10).gated(3, time.Second, time.Minute).relapsed(3, 3, "Evict"), "Evict web-3 RetriesSpent"},
+		"one eviction at a time":                    {fleet(10).gated(3, 9, time.Minute).relapsed(3, 3, "Evict").gated(4, 8, time.Minute).relapsed(4, 3, "Evict"), "Evict web-3 RetriesSpent; Hold web-4 HeldEviction"},
+		"no eviction while another pod isn't ready": {fleet(10).gated(3, 9, time.Minute).relapsed(3, 3, "Evict").pod(4, unready), "Hold web-3 HeldEviction"},
+		"no eviction of what nothing replaces":      {fleet(10).gated(3, 9, time.Minute).relapsed(3, 3, "Evict").pod(3, func(p *decide.Pod) { p.Owned = false }), "Hold web-3 HeldEviction"},
+		"no eviction in the dark":                   {fleet(10).gated(3, 9, time.Minute).relapsed(3, 3, "Evict").edit(func(w *world) { w.signal.Err = "timeout" }), "Hold web-3 HeldEviction"},
+		"nor between two looks":                     {fleet(10).gated(3, 9, time.Minute).relapsed(3, 3, "Evict").edit(func(w *world) { w.Looked = false }), ""},
+		"an override brings back what was held":     {fleet(10).gated(3, time.Hour, time.Minute).relapsed(3, 3, "Hold").pod(3, override("yes")), "Release web-3 Override"},
+		"the fleet shrank: those with trials first": {fleet(5).gated(0, 40*time.Second, time.Minute).relapsed(0, 3, "Hold").gated(1, 30*time.Second, time.Minute), "Release web-1 LimitShrunk"},
+		"a probe says ill: not tried":               {fleet(10).gated(3, 61*time.Second, time.Minute).probe(3, false), ""},
+		"a probe says well: tried":                  {fleet(10).gated(3, 61*time.Second, time.Minute).probe(3, true), "Release web-3 Trial"},
+		"a probe that is wrong strands nobody":      {fleet(10).gated(3, 31*time.Minute, time.Minute).probe(3, false), "Release web-3 Trial"},
+		"a probe brings nobody back early":          {fleet(10).gated(3, 10*time.Second, time.Minute).probe(3, true), ""},
+		"a gating called off is forgotten":          {fleet(10).silent(3).pod(3, func(p *decide.Pod) { p.Memory = decide.Memory{Gate: "web", Voided: "7"} }), "Note web-3 Voided"},
+
+		"after a common cause nobody is gated for a while": {fleet(10).bad(3, 9).edit(func(w *world) { w.CommonCauseAt = at(-89 * time.Second) }), "Hold web-3 HeldCommonCause"},
+		"then somebody may be":                             {fleet(10).bad(3, 9).edit(func(w *world) { w.CommonCauseAt = at(-90 * time.Second) }), "Gate web-3 Outlier"},
+		"a common cause of the future is none":             {fleet(10).bad(3, 9).edit(func(w *world) { w.CommonCauseAt = at(time.Hour) }), "Gate web-3 Outlier"},
+
+		"half of a zone may be out":           {fleet(20).bad(3, 9).zones(5).edit(func(w *world) { w.Policy.PerDomain.Max = 40 }), "Gate web-3 Outlier"},
+		"no more of a zone than allowed":      {fleet(20).gated(8, time.Second, time.Minute).bad(3, 9).zones(5).edit(func(w *world) { w.Policy.PerDomain.Max = 40 }), "Hold web-3 HeldDomain"},
+		"another zone is another matter":      {fleet(20).gated(7, time.Second, time.Minute).bad(3, 9).zones(5).edit(func(w *world) { w.Policy.PerDomain.Max = 40 }), "Gate web-3 Outlier"},
+		"a domain of one pod may lose it":     {fleet(10).bad(3, 9).zones(10), "Gate web-3 Outlier"},
+		"perDomain 0 gates nobody":            {fleet(10).bad(3, 9).zones(2).edit(func(w *world) { w.Policy.PerDomain.Max = 0 }), "Hold web-3 HeldDomain"},
+		"a sick node is limited":              {fleet(20).bad(0, 9).bad(1, 8).nodes(2), "Gate web-0 Outlier; Hold web-1 HeldOneAtATime"},
+		"and then held":                       {fleet(20).gated(0, time.Second, time.Minute).bad(1, 8).nodes(2), "Hold web-1 HeldDomain"},
+		"a node that is not sick is no limit": {fleet(20).gated(0, time.Second, time.Minute).bad(2, 8).nodes(2), "Gate web-2 Outlier"},
+
+		"the rest can carry the load":         {fleet(10).bad(3, 9).load(0.8, 0.71, 10), "Gate web-3 Outlier"},
+		"the rest could not carry the load":   {fleet(10).bad(3, 9).load(0.8, 0.73, 10), "Hold web-3 HeldHeadroom"},
+		"the load of too few is known":        {fleet(10).bad(3, 9).load(0.8, 0.1, 4), "Hold web-3 HeldHeadroom"},
+		"the load of half is enough":          {fleet(10).bad(3, 9).load(0.8, 0.1, 5), "Gate web-3 Outlier"},
+		"the load is not known at all":        {fleet(10).bad(3, 9).load(0.8, 0.1, 10).edit(func(w *world) { w.Headroom.Err = "timeout" }), "Hold web-3 HeldHeadroom"},
+		"the load of gated pods says nothing": {fleet(10).gated(0, time.Second, time.Minute).bad(3, 9).load(0.8, 0.72, 10), "Hold web-3 HeldHeadroom"},
+
+		"too few serve: back":                 {fleet(3).gated(0, 30*time.Second, time.Minute).pod(1, unready), "Release web-0 LimitShrunk"},
+		"deleted: everything back":            {fleet(5).gated(0, 1, time.Hour).gated(1, 1, time.Hour).edit(func(w *world) { w.ReleaseAll = decide.ReasonGateDeleted }), "Release web-0 GateDeleted; Release web-1 GateDeleted"},
+		"deleted: an override's too":          {fleet(5).gated(0, 1, 0).pod(0, override("no")).edit(func(w *world) { w.ReleaseAll = decide.ReasonGateDeleted }), "Release web-0 GateDeleted"},
+		"deleted: a lost note strands nobody": {fleet(5).gated(0, 1, time.Hour).pod(0, func(p *decide.Pod) { p.ByUs, p.Memory = true, decide.Memory{} }).edit(func(w *world) { w.ReleaseAll = decide.ReasonGateDeleted }), "Release web-0 GateDeleted"},
+		"deleted: a person's own stays":       {fleet(5).pod(0, byHand("no")).edit(func(w *world) { w.ReleaseAll = decide.ReasonGateDeleted }), ""},
+		"refused: an override's stays":        {fleet(5).gated(0, 1, 0).pod(0, override("no")).gated(1, 1, time.Hour).edit(func(w *world) { w.ReleaseAll = decide.ReasonRefused }), "Release web-1 Refused"},
+		"suspended: no verdict counts":        {fleet(5).bad(0, 9).edit(func(w *world) { w.ReleaseAll = decide.ReasonSuspended }), ""},
+		"suspended: new pods get their yes":   {fleet(5).pod(0, unlabelled).edit(func(w *world) { w.ReleaseAll = decide.ReasonSuspended }), "Label web-0 NewPod"},
 		"a pod that left the fleet comes back": {fleet(5).edit(func(w *world) {
 			w.Strays = append(w.Strays, fleet(1).gated(0, 1, time.Hour).Pods...)
 			w.Strays[0].Name = "old"
@@ -182,7 +293,7 @@ func TestDecide(t *testing.T) {
 }
 
 func TestAllowance(t *testing.T) {
-	percent := func(p int) decide.Policy { return decide.Policy{MaxGated: p, MaxGatedIsPercent: true} }
+	percent := func(p int) decide.Policy { return decide.Policy{MaxGated: decide.Limit{Max: p, Percent: true}} }
 	for _, row := range []struct {
 		policy  decide.Policy
 		n, want int
@@ -190,7 +301,7 @@ func TestAllowance(t *testing.T) {
 		{percent(20), 0, 0}, {percent(20), 1, 0}, {percent(20), 2, 0}, {percent(20), 3, 1},
 		{percent(20), 9, 1}, {percent(20), 10, 2}, {percent(20), 14, 2}, {percent(20), 15, 3},
 		{percent(100), 10, 4}, {percent(100), 11, 5}, {percent(50), 2, 0}, {percent(0), 10, 0},
-		{decide.Policy{MaxGated: 3}, 10, 3}, {decide.Policy{MaxGated: 3}, 6, 2}, {decide.Policy{MaxGated: 3}, 2, 0},
+		{decide.Policy{MaxGated: decide.Limit{Max: 3}}, 10, 3}, {decide.Policy{MaxGated: decide.Limit{Max: 3}}, 6, 2}, {decide.Policy{MaxGated: decide.Limit{Max: 3}}, 2, 0},
 	} {
 		if got := row.policy.Allowance(row.n); got != row.want {
 			t.Errorf("%+v of %d pods: %d, want %d", row.policy, row.n, got, row.want)
@@ -205,11 +316,48 @@ func TestBackOffDoublesWithEachRelapse(t *testing.T) {
 		}
 	}
 	w := fleet(10).bad(3, 9).pod(3, func(p *decide.Pod) {
-		p.Memory = decide.Memory{Gate: "web", ReleasedAt: at(-3 * time.Minute), Relapses: 1}
+		p.Memory = decide.Memory{Gate: "web", ReleasedAt: at(-3 * time.Minute), ReleasedFor: decide.ReasonTrial, Relapses: 1}
 	})
 	m := w.decide().Decisions[0].Memory
-	if m.Relapses != 2 || m.GatedUntil != at(4*time.Minute) || !m.ReleasedAt.IsZero() {
+	if stay := m.GatedUntil.Sub(now); m.Relapses != 2 || stay > 4*time.Minute || stay < 4*time.Minute*9/10 || !m.ReleasedAt.IsZero() {
 		t.Errorf("memory of a second relapse: %+v", m)
+	}
+}
+
+// TestTheEndOfAnOverrideIsWaitedFor: the next step is due when it is.
+func TestTheEndOfAnOverrideIsWaitedFor(t *testing.T) {
+	for name, row := range map[string]struct {
+		world *world
+		want  time.Time
+	}{
+		"nothing falls due":          {fleet(10), time.Time{}},
+		"an override for ever":       {fleet(10).pod(3, override("yes")), time.Time{}},
+		"an override for a minute":   {fleet(10).pod(3, until(override("yes"), time.Minute)), at(time.Minute)},
+		"the earlier of two":         {fleet(10).pod(3, until(override("yes"), time.Minute)).pod(4, until(override("no"), time.Second)), at(time.Second)},
+		"before a trial":             {fleet(10).gated(1, 0, time.Minute).pod(3, until(override("yes"), time.Second)), at(time.Second)},
+		"one that is over":           {fleet(10).pod(3, until(override("yes"), -time.Minute)), time.Time{}},
+		"also while it is suspended": {fleet(10).pod(3, until(override("yes"), time.Minute)).edit(func(w *world) { w.ReleaseAll = decide.ReasonSuspended }), at(time.Minute)},
+		"a time without an override": {fleet(10).pod(3, until(override(""), time.Minute)), time.Time{}},
+		"a time that cannot be read": {fleet(10).pod(3, func(p *decide.Pod) { p.Override, p.OverrideTime = "yes", "soon" }), time.Time{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := row.world.decide().Next; !got.Equal(row.want) {
+				t.Errorf("got %s, want %s", got, row.want)
+			}
+		})
+	}
+}
+
+// TestARehearsalLeavesOverridesToTheRealFleet: a dry run's decisions do not
+// include what is really done beside them.
+func TestARehearsalLeavesOverridesToTheRealFleet(t *testing.T) {
+	w := fleet(10).bad(3, 9).pod(3, until(override("yes"), -1)).pod(4, until(override("yes"), time.Minute)).pod(5, until(override(""), 0))
+	w.Pods = decide.WithoutExpired(w.Pods, now)
+	if got := summary(w.decide()); got != "Gate web-3 Outlier" {
+		t.Error(got)
+	}
+	if w.Pods[4].Override != "yes" {
+		t.Error("an override whose time is not up is gone")
 	}
 }
 
@@ -237,9 +385,33 @@ func TestDecisionsReadWell(t *testing.T) {
 	if want := "errors: 30 % where its peers have 0 % (evidence 12.3 standard deviations, 3.5 needed; 100 events)"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
+	naming := func(w *world) { w.signal.Name, w.signal.Unit = "detector", anomaly.Naming }
+	got = fleet(10).bad(3, 9).edit(naming).decide().Decisions[0].Message
+	if want := "detector: the external detector names it, look after look"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	got = fleet(10).edit(naming).edit(func(w *world) {
+		w.signal.Result.Fleet = anomaly.Fleet{Judged: 10, Known: 10, Moved: 5, Level: 5, Usual: math.NaN()}
+	}).decide().CommonCause
+	if want := "detector: the external detector names 5 of 10 pods: the fault is not in the pods"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
 	w = fleet(10).gated(0, 30*time.Second, time.Minute).gated(1, 30*time.Second, time.Minute).bad(3, 12.3)
 	got = w.decide().LimitReached
 	if want := "web-3 stays in traffic: 2 of 10 pods may be out; 2 gated, 0 held out by people, 0 not ready"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestJudgedUpToTheGating: in history, the look for which a pod was gated counts,
+// although the note on the pod has whole seconds only; the next one does not.
+func TestJudgedUpToTheGating(t *testing.T) {
+	look := now.Add(400 * time.Millisecond)
+	p := fleet(10).gated(3, -400*time.Millisecond, time.Minute).Pods[3]
+	p.Memory.GatedAt = p.Memory.GatedAt.Truncate(time.Second)
+	for at, want := range map[time.Time]bool{look: true, look.Add(-15 * time.Second): true, look.Add(15 * time.Second): false} {
+		if got := p.Judged("web", policy, at, at.Add(time.Minute)); got != want {
+			t.Errorf("%s from the look: judged %t", at.Sub(look), got)
+		}
 	}
 }

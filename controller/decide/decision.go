@@ -15,6 +15,12 @@ const (
 	HoldOut Action = "HoldOut"
 	// Label gives a pod without the traffic label its "yes".
 	Label Action = "Label"
+	// Evict evicts a gated pod whose trials have all failed, through the eviction
+	// API.
+	Evict Action = "Evict"
+	// Expire takes a person's override off whose time is up, or what is left of one
+	// that is gone.
+	Expire Action = "Expire"
 	// Note changes what is noted on a pod, and nothing else.
 	Note Action = "Note"
 	// Hold leaves an outlier in traffic because a guard said so; nothing is
@@ -25,7 +31,7 @@ const (
 // Reason says why, in one word.
 type Reason string
 
-// Reasons of Gate, Release, HoldOut, Label and Note.
+// Reasons of Gate, Release, HoldOut, Label, Evict and Note.
 const (
 	// ReasonOutlier: the pod is worse than its peers.
 	ReasonOutlier Reason = "Outlier"
@@ -35,16 +41,24 @@ const (
 	ReasonOverride Reason = "Override"
 	// ReasonOverrideRemoved: the override that kept the pod out is gone.
 	ReasonOverrideRemoved Reason = "OverrideRemoved"
+	// ReasonOverrideExpired: the time of a person's override is up.
+	ReasonOverrideExpired Reason = "OverrideExpired"
 	// ReasonPutBack: a person wrote the traffic label of a gated pod.
 	ReasonPutBack Reason = "PutBack"
 	// ReasonLimitShrunk: more pods are out than may be, because the fleet or the
 	// limit shrank.
 	ReasonLimitShrunk Reason = "LimitShrunk"
+	// ReasonRetriesSpent: all trials have failed.
+	ReasonRetriesSpent Reason = "RetriesSpent"
 	// ReasonNewPod: the pod had no traffic label.
 	ReasonNewPod Reason = "NewPod"
 	// ReasonRecovered: the pod has been healthy long enough for something noted
 	// against it to be forgotten.
 	ReasonRecovered Reason = "Recovered"
+	// ReasonNoteLost: Podgate took the pod out, and somebody removed its notes.
+	ReasonNoteLost Reason = "NoteLost"
+	// ReasonVoided: a gating that was begun and not known to have happened was called off.
+	ReasonVoided Reason = "Voided"
 	// ReasonGateDeleted, ReasonSuspended and so on: see Input.ReleaseAll.
 	ReasonGateDeleted Reason = "GateDeleted"
 	ReasonSuspended   Reason = "Suspended"
@@ -88,6 +102,16 @@ type Plan struct {
 	// LimitReached says which outlier stays in traffic because of the limits;
 	// empty if that is not so.
 	LimitReached string
+	// CommonCauseAt is when a common cause was last seen; it goes into the next
+	// step.
+	CommonCauseAt time.Time
+	// Domain is the zone, node or revision that explains the outliers better than
+	// the pods do; its Kind is empty if there is none.
+	Domain Domain
+	// Trials are the pods, by UID, that came back lately and are still watched.
+	Trials map[string]bool
+	// Outlook says of each gated pod, by UID, what happens next.
+	Outlook map[string]string
 	// Next is when something falls due by the clock alone; zero if nothing does.
 	Next time.Time
 }

@@ -21,6 +21,9 @@ type Signal struct {
 	// and Missing what was missing for one of them.
 	Unknown int
 	Missing string
+	// Strangers are pods that were named as bad and are not of the fleet: nothing is
+	// done about them.
+	Strangers []string
 	// Err says why there was no answer; the result is then empty.
 	Err string
 }
@@ -49,9 +52,23 @@ func (f Finding) String() string {
 	if f.Unit == nats {
 		return f.Signal + ": " + f.Explain(f.Kind)
 	}
+	if f.Unit == anomaly.Naming {
+		return f.Signal + ": " + f.naming()
+	}
 	return fmt.Sprintf("%s: %s where its peers have %s (evidence %.3g %s, %.3g needed; %s)",
 		f.Signal, anomaly.Format(f.Kind, f.Level), anomaly.Format(f.Kind, f.Peers),
 		f.Evidence, f.Unit, f.Bar, f.samples())
+}
+
+// naming says what an external detector says.
+func (f Finding) naming() string {
+	switch {
+	case f.Class == anomaly.Outlier:
+		return "the external detector names it, look after look"
+	case f.Excess() >= 1:
+		return "the external detector names it, not for long enough yet"
+	}
+	return "the external detector does not name it"
 }
 
 func (f Finding) samples() string {
@@ -64,10 +81,10 @@ func (f Finding) samples() string {
 // nats is the unit of evidence that several signals can add up to.
 const nats = "nats"
 
-// findings merges the signals' verdicts pod by pod: an outlier by any signal is
+// Findings merges the signals' verdicts pod by pod: an outlier by any signal is
 // an outlier, and so is one by all of them together; a pod is unknown only if
-// every signal is silent about it.
-func findings(signals []Signal) map[string]Finding {
+// every signal is silent about it. They are by the pods' UIDs.
+func Findings(signals []Signal) map[string]Finding {
 	out := map[string]Finding{}
 	sequential := map[string][]anomaly.Verdict{}
 	for _, s := range signals {

@@ -2,8 +2,8 @@ package decide
 
 import (
 	"fmt"
-	"math"
 	"slices"
+	"time"
 
 	"github.com/podgate/podgate/anomaly"
 	"github.com/podgate/podgate/api/v1alpha1"
@@ -15,12 +15,19 @@ const (
 	UnknownOverride Reason = "UnknownOverride"
 	HeldOverride    Reason = "HeldOverride"
 	HeldPardoned    Reason = "HeldPardoned"
+	HeldBusy        Reason = "HeldBusy"
 	HeldIncomplete  Reason = "HeldIncompleteMetrics"
 	HeldCommonCause Reason = "HeldCommonCause"
 	HeldOneAtATime  Reason = "HeldOneAtATime"
 	HeldLimit       Reason = "HeldLimit"
 	HeldMinServing  Reason = "HeldMinServing"
+	HeldDomain      Reason = "HeldDomain"
+	HeldHeadroom    Reason = "HeldHeadroom"
 )
+
+// HeldEviction is the reason of Hold for a pod that is to be evicted and cannot
+// be yet.
+const HeldEviction Reason = "HeldEviction"
 
 // guard may hold the gating of one pod back. It returns what held it, as a
 // sentence with its numbers, or nothing to let it pass.
@@ -33,15 +40,22 @@ type guard struct {
 var guards = []guard{
 	{HeldOverride, overridden},
 	{HeldPardoned, recentlyPutBack},
+	{HeldBusy, busy},
 	{HeldIncomplete, incompleteMetrics},
 	{HeldCommonCause, commonCause},
 	{HeldOneAtATime, oneAtATime},
 	{HeldLimit, limitReached},
 	{HeldMinServing, tooFewServing},
+	{HeldDomain, domainLimitReached},
+	{HeldHeadroom, tooLittleHeadroom},
 }
 
-// overridden: a person's "yes" stands whatever the verdict.
-func overridden(_ *step, p Pod) string {
+// overridden: a person's "yes" stands whatever the verdict. When it ends, the pod
+// is judged from the next look on.
+func overridden(s *step, p Pod) string {
+	if s.expired[p.UID] {
+		return "a person's override has ended just now"
+	}
 	if p.Override == v1alpha1.OverrideYes {
 		return fmt.Sprintf("a person keeps it in traffic (label %s=yes)", v1alpha1.LabelOverride)
 	}
@@ -53,7 +67,16 @@ func overridden(_ *step, p Pod) string {
 func recentlyPutBack(s *step, p Pod) string {
 	if s.pardoned(p) {
 		return fmt.Sprintf("a person put it back; it may be gated again from %s on, or once it has been normal",
-			p.Memory.GatedUntil.UTC().Format("15:04:05 MST"))
+			clock(p.Memory.GatedUntil))
+	}
+	return ""
+}
+
+// busy: a gating must meet the pod as it was counted, so one that is written for
+// another reason waits for the next look.
+func busy(s *step, p Pod) string {
+	if s.written(p) {
+		return "something else is written on it first"
 	}
 	return ""
 }
@@ -104,11 +127,12 @@ func tooFewServing(s *step, _ Pod) string {
 // gateWorst goes through the outliers, the worst first, and gates the one that
 // passes every guard; the others are held, with the reason.
 func (s *step) gateWorst() {
-	s.plan.CommonCause = s.findCommonCause()
+	s.plan.Domain = s.findDomain()
+	s.plan.CommonCause = s.commonCauseNowOrLately()
 	for _, i := range s.outliers() {
 		p, f := s.pods[i], s.finding(s.pods[i])
 		reason, why := s.held(p)
-		if (reason == HeldLimit || reason == HeldMinServing) && s.plan.LimitReached == "" {
+		if slices.Contains(limits, reason) && s.plan.LimitReached == "" {
 			s.plan.LimitReached = p.Name + " stays in traffic: " + why
 		}
 		if !s.Looked {
@@ -119,12 +143,18 @@ func (s *step) gateWorst() {
 			continue
 		}
 		s.do(i, Decision{Action: Gate, Reason: ReasonOutlier, Finding: f, Traffic: v1alpha1.TrafficNo,
-			Memory: s.gatedMemory(p.Memory, f.String()), Message: f.String()})
+			Memory: s.gatedMemory(p.UID, p.Memory, f.String()), Message: f.String()})
 	}
 }
 
+// limits are the guards that keep an outlier in traffic because others are out.
+var limits = []Reason{HeldLimit, HeldMinServing, HeldDomain, HeldHeadroom}
+
 func (s *step) held(p Pod) (Reason, string) {
 	for _, g := range guards {
+		if s.without(Rule(g.reason)) {
+			continue
+		}
 		if why := g.holds(s, p); why != "" {
 			return g.reason, why
 		}
@@ -132,14 +162,15 @@ func (s *step) held(p Pod) (Reason, string) {
 	return "", ""
 }
 
-// gatedMemory is what is noted on a pod that goes out: each time that it was
-// back before counts as a relapse, and doubles the stay.
-func (s *step) gatedMemory(before Memory, reason string) Memory {
-	relapses := 0
-	if !before.ReleasedAt.IsZero() {
-		relapses = before.Relapses + 1
+// gatedMemory is what is noted on a pod that goes out: each trial that failed is
+// a relapse, and doubles the stay.
+func (s *step) gatedMemory(uid string, before Memory, reason string) Memory {
+	relapses := before.Relapses
+	if before.ReleasedFor == ReasonTrial || before.ReleasedFor == ReasonRecovered {
+		relapses++
 	}
-	return Memory{Gate: s.Gate, GatedAt: s.Now, GatedUntil: s.Now.Add(s.Policy.BackOff(relapses)),
+	// Annotations have whole seconds; a dry run, which writes none, shall not differ.
+	return Memory{Gate: s.Gate, GatedAt: s.Now.Truncate(time.Second), GatedUntil: s.Now.Add(s.stay(uid, relapses)).Truncate(time.Second),
 		Relapses: relapses, Reason: reason}
 }
 
@@ -150,6 +181,9 @@ func (s *step) outliers() (out []int) {
 			out = append(out, i)
 		}
 	}
+	if s.without(RuleWorstFirst) {
+		return out
+	}
 	slices.SortStableFunc(out, func(a, b int) int {
 		if anomaly.Worse(s.finding(s.pods[a]).Verdict, s.finding(s.pods[b]).Verdict) {
 			return -1
@@ -157,37 +191,4 @@ func (s *step) outliers() (out []int) {
 		return 1
 	})
 	return out
-}
-
-// findCommonCause says why the fault is not in the pods: as many of them look
-// bad as do not, or at least half of them are off the fleet's own past. Pods
-// that are gated already count as bad.
-func (s *step) findCommonCause() string {
-	bad, good := 0, 0
-	for _, p := range s.pods {
-		switch {
-		case p.State(s.Gate) == Gated || s.finding(p).Class == anomaly.Outlier:
-			bad++
-		case s.finding(p).Class == anomaly.Normal:
-			good++
-		}
-	}
-	if outliers := len(s.outliers()); outliers > 0 && bad >= good {
-		return fmt.Sprintf("%d pods look bad or are out and %d look normal: the fault is not in the pods", bad, good)
-	}
-	for _, sig := range s.Signals {
-		if f := sig.Result.Fleet; f.Moved > 0 && 2*f.Moved >= f.Known {
-			return fmt.Sprintf("%s: %d of %d pods are worse than %s (%s now): the fault is not in the pods",
-				sig.Name, f.Moved, f.Known, usual(sig), anomaly.Format(sig.Kind, f.Level))
-		}
-	}
-	return ""
-}
-
-// usual is what the fleet's level is held against, for people to read.
-func usual(sig Signal) string {
-	if f := sig.Result.Fleet; !math.IsNaN(f.Usual) {
-		return "the fleet's own past, " + anomaly.Format(sig.Kind, f.Usual)
-	}
-	return "the limit"
 }

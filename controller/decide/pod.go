@@ -16,13 +16,24 @@ type Pod struct {
 	// the label at all.
 	Traffic  string
 	Labelled bool
-	// ByOther says that somebody else than Podgate wrote the traffic label last.
-	ByOther bool
+	// ByOther says that somebody else than Podgate wrote the traffic label last,
+	// ByUs that Podgate did; neither where that is not known.
+	ByOther, ByUs bool
+	// Owned says that a workload controls the pod, and would replace it.
+	Owned bool
+	// Zone, Node and Revision are the domains that the pod belongs to; empty where
+	// that is not known.
+	Zone, Node, Revision string
 	// Stratum groups pods that are compared with each other only; empty puts all
 	// in one.
 	Stratum string
 	// Override is the value of the override label, empty if there is none.
 	Override string
+	// OverrideUntil is when the override ends by itself; zero if it does not.
+	// OverrideTime is the note that says so, as it stands on the pod, and
+	// OverrideReason why a person set the override; empty where there is none.
+	OverrideUntil                time.Time
+	OverrideTime, OverrideReason string
 	// Memory is what Podgate has noted on the pod.
 	Memory Memory
 }
@@ -40,11 +51,17 @@ type Memory struct {
 	// the pod may not be gated again.
 	GatedUntil time.Time
 	// ReleasedAt is when the pod last came back, zero once that is forgotten.
-	ReleasedAt time.Time
-	// Relapses counts how often the pod was gated again after it had come back.
+	// ReleasedFor is why.
+	ReleasedAt  time.Time
+	ReleasedFor Reason
+	// Relapses counts the trials that failed. A pod that comes back for another
+	// reason was not tried, and a person's word begins the count anew.
 	Relapses int
 	// Reason is the sentence for which it was taken out.
 	Reason string
+	// Voided is the resource version at which another controller's gating of the
+	// pod was called off; empty once that is forgotten.
+	Voided string
 }
 
 // State is where a pod stands.
@@ -92,6 +109,12 @@ func (p Pod) Ours(gate string) bool {
 		p.Memory.Gate == gate && !p.Memory.GatedAt.IsZero()
 }
 
+// lost reports whether Podgate put the pod out of traffic, and somebody has taken
+// off the notes that say so.
+func (p Pod) lost() bool {
+	return p.ByUs && p.Traffic == v1alpha1.TrafficNo && (p.Memory.Gate == "" || p.Memory.GatedAt.IsZero())
+}
+
 // Judged reports whether the pod's metrics as of some instant, now or in the
 // past, may speak for or against anybody: it was served traffic then, and past
 // its warm-up. Of the past no more is known than the pod's notes tell; now is the
@@ -100,9 +123,32 @@ func (p Pod) Judged(gate string, policy Policy, at, now time.Time) bool {
 	switch p.State(gate) {
 	case Serving:
 		released := p.Memory.ReleasedAt
-		return at.Sub(p.ReadySince) >= policy.WarmUp && (!at.Before(released) || released.After(now.Add(clockSlack)))
+		return at.Sub(p.ReadySince) >= policy.warmUp() && (!at.Before(released) || released.After(now.Add(clockSlack)))
 	case Gated:
-		return p.Ready && at.Sub(p.ReadySince) >= policy.WarmUp && at.Before(p.Memory.GatedAt)
+		gatedAt := p.Memory.GatedAt.Add(time.Second) // notes have whole seconds; the look that gated it counts
+		return p.Ready && at.Sub(p.ReadySince) >= policy.warmUp() && at.Before(gatedAt)
 	}
 	return false
 }
+
+// Stratify puts each revision into a stratum of its own while there are several,
+// because a rollout changes what is normal.
+func Stratify(pods []Pod) {
+	revisions := map[string]bool{}
+	for _, p := range pods {
+		if p.Revision != "" {
+			revisions[p.Revision] = true
+		}
+	}
+	if len(revisions) < 2 {
+		return
+	}
+	for i := range pods {
+		pods[i].Stratum += "/" + pods[i].Revision
+	}
+}
+
+// warmUp is how long after it became Ready a pod is not judged: at least until
+// the metrics speak of nothing but that time. A pod of the same name may have
+// been there before.
+func (p Policy) warmUp() time.Duration { return max(p.WarmUp, p.Window) }

@@ -19,6 +19,8 @@ type sim struct {
 	w    *world
 	step int
 	next int
+	// expiries counts the overrides that ended by themselves.
+	expiries int
 }
 
 func (s *sim) chance(p float64) bool { return s.r.Float64() < p }
@@ -30,8 +32,8 @@ func (s *sim) event() {
 		s.w.Now = s.w.Now.Add(time.Duration(s.r.IntN(7200)-3600) * time.Second) // the clock jumps
 	}
 	if s.chance(0.05) {
-		s.w.Policy.MaxGated = s.r.IntN(101)
-		s.w.Policy.MaxGatedIsPercent = s.chance(0.7)
+		s.w.Policy.MaxGated.Max = s.r.IntN(101)
+		s.w.Policy.MaxGated.Percent = s.chance(0.7)
 		s.w.Policy.MinServing = 1 + s.r.IntN(4)
 	}
 	s.w.Looked = s.chance(0.7)
@@ -52,6 +54,10 @@ func (s *sim) event() {
 		if p := &s.w.Pods[i]; s.chance(0.02) {
 			[]func(*decide.Pod){unready, func(p *decide.Pod) { p.Ready = true }, override("yes"), override("no"), override(""),
 				byHand("no"), byHand("yes"), unlabelled}[s.r.IntN(8)](p)
+			if s.chance(0.2) { // also on a pod without an override: what is left of one
+				p.OverrideUntil = s.w.Now.Add(time.Duration(s.r.IntN(300)-60) * time.Second)
+				p.OverrideTime = p.OverrideUntil.Format(time.RFC3339)
+			}
 		}
 	}
 	s.look()
@@ -94,6 +100,11 @@ func (s *sim) apply(plan decide.Plan) {
 		}
 		for i := range s.w.Pods {
 			if p := &s.w.Pods[i]; p.UID == d.UID {
+				if d.Action == decide.Expire {
+					s.checkExpiry(d)
+					p.Override, p.OverrideUntil, p.OverrideTime = "", time.Time{}, ""
+					continue
+				}
 				if p.Traffic != d.Traffic || !p.Labelled {
 					p.Traffic, p.Labelled, p.ByOther = d.Traffic, true, false
 				}
@@ -143,6 +154,14 @@ func (s *sim) checkGating(d decide.Decision) {
 	}
 }
 
+// checkExpiry checks that an override is taken off in its time, and only then.
+func (s *sim) checkExpiry(d decide.Decision) {
+	if p := d.Before; p.Override != "" && s.w.Now.Before(p.OverrideUntil) {
+		s.fail("the override of %s ends at %s, before its time %s", d.Pod, s.w.Now, p.OverrideUntil)
+	}
+	s.expiries++
+}
+
 // checkComplete checks the world after a plan that was carried out in full.
 func (s *sim) checkComplete(plan decide.Plan) {
 	gated, _, _ := s.tally()
@@ -159,6 +178,9 @@ func (s *sim) checkComplete(plan decide.Plan) {
 		s.fail("%d pods sent on trial at once", trials)
 	}
 	for _, p := range s.w.Pods {
+		if p.Override != "" && !p.OverrideUntil.IsZero() && !s.w.Now.Before(p.OverrideUntil) {
+			s.fail("the override of %s outlives its time", p.Name)
+		}
 		if !p.Labelled {
 			s.fail("%s has no label after a full pass", p.Name)
 		}
@@ -218,7 +240,7 @@ func (s *sim) checkRelease() {
 // names its seed.
 func TestInvariants(t *testing.T) {
 	seeds, steps := 60, 100
-	gatings := 0
+	gatings, expiries := 0, 0
 	for seed := range uint64(seeds) {
 		s := &sim{t: t, seed: seed, r: rand.New(rand.NewPCG(seed, 1))}
 		s.w = fleet(1 + s.r.IntN(60))
@@ -234,9 +256,10 @@ func TestInvariants(t *testing.T) {
 				}
 			}
 		}
+		expiries += s.expiries
 	}
-	t.Logf("%d steps, %d gatings", seeds*steps, gatings)
-	if gatings < seeds {
-		t.Errorf("only %d gatings in %d steps: the test does not test", gatings, seeds*steps)
+	t.Logf("%d steps, %d gatings, %d overrides ended", seeds*steps, gatings, expiries)
+	if gatings < seeds || expiries < seeds {
+		t.Errorf("only %d gatings and %d ends of overrides in %d steps: the test does not test", gatings, expiries, seeds*steps)
 	}
 }

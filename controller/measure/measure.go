@@ -1,8 +1,10 @@
-package controller
+package measure
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -12,29 +14,32 @@ import (
 	"github.com/podgate/podgate/controller/source"
 )
 
-// detectors judge one gate's signals, look after look.
-type detectors struct {
-	// spec is what they were made from, to tell when they must be made anew.
-	spec    string
+// Detectors judge one gate's signals, look after look. They are not safe for
+// concurrent use.
+type Detectors struct {
+	// Spec is the fingerprint of what they were made from, to tell when they must
+	// be made anew.
+	Spec    string
 	signals []v1alpha1.Signal
 	made    []anomaly.Detector
 }
 
-// newDetectors makes the detectors that a spec asks for, without any history.
-func newDetectors(spec v1alpha1.TrafficGateSpec) (*detectors, error) {
-	d := &detectors{spec: fingerprint(spec), signals: spec.Signals}
+// New makes the detectors that a spec asks for, without any history. An error
+// names the field that no detector can be made of.
+func New(spec v1alpha1.TrafficGateSpec) (*Detectors, error) {
+	d := &Detectors{Spec: Fingerprint(spec), signals: spec.Signals}
 	for i, s := range spec.Signals {
 		made, err := newDetector(spec, s)
 		if err != nil {
-			return nil, refuse(v1alpha1.ReasonInvalidSpec, "spec.signals[%d] (%s): %v", i, s.Name, err)
+			return nil, fmt.Errorf("spec.signals[%d] (%s): %w", i, s.Name, err)
 		}
 		d.made = append(d.made, made)
 	}
 	return d, nil
 }
 
-// fingerprint is equal for specs that ask for the same detectors and queries.
-func fingerprint(spec v1alpha1.TrafficGateSpec) string {
+// Fingerprint is equal for specs that ask for the same detectors and queries.
+func Fingerprint(spec v1alpha1.TrafficGateSpec) string {
 	text, err := json.Marshal(struct {
 		Signals          []v1alpha1.Signal
 		FalseAlarms      v1alpha1.FalseAlarms
@@ -46,6 +51,9 @@ func fingerprint(spec v1alpha1.TrafficGateSpec) string {
 	}
 	return string(text)
 }
+
+// errNotAsked stands for an answer that is not there yet.
+var errNotAsked = errors.New("not asked yet")
 
 func kindOf(s v1alpha1.Signal) anomaly.Kind {
 	switch {
@@ -62,6 +70,8 @@ func kindOf(s v1alpha1.Signal) anomaly.Kind {
 func newDetector(spec v1alpha1.TrafficGateSpec, s v1alpha1.Signal) (anomaly.Detector, error) {
 	o := anomaly.RuleOptions{Kind: kindOf(s), MinSamples: s.MinSamples.Or(5)}
 	switch {
+	case s.External != nil:
+		return anomaly.NewNamed(s.External.For.Std()), nil
 	case s.Threshold != nil:
 		o.For = s.Threshold.For.Std()
 		if s.Threshold.Above != nil {
@@ -100,14 +110,18 @@ func outlierSignals(signals []v1alpha1.Signal) (n int) {
 	return n
 }
 
-// questions are what Prometheus is asked for a gate.
-func questions(gate *v1alpha1.TrafficGate) []source.Question {
+// detectorTimeout is how long a detector may take; a second if the spec does not
+// say.
+func detectorTimeout(e *v1alpha1.External) time.Duration {
+	return cmp.Or(e.Timeout.Std(), time.Second)
+}
+
+// Questions are what is asked for a gate, one a signal.
+func Questions(gate *v1alpha1.TrafficGate) []source.Question {
 	var out []source.Question
-	expand := func(query string) string {
-		return source.Expand(query, gate.Namespace, gate.Spec.ServiceRef.Name, gate.Spec.Window.Std())
-	}
+	expand := expander(gate)
 	for _, s := range gate.Spec.Signals {
-		q := source.Question{PodLabel: gate.Spec.PodLabel, Namespace: gate.Namespace}
+		q := source.Question{Signal: s.Name, PodLabel: gate.Spec.PodLabel, Namespace: gate.Namespace}
 		switch {
 		case s.Ratio != nil:
 			q.Bad, q.Total = expand(s.Ratio.Bad), expand(s.Ratio.Total)
@@ -115,14 +129,26 @@ func questions(gate *v1alpha1.TrafficGate) []source.Question {
 			q.Histogram = expand(*s.Histogram)
 		case s.Value != nil:
 			q.Value = expand(*s.Value)
+		case s.External != nil:
+			q.Detector = &source.Detector{URL: expand(s.External.URL), Timeout: detectorTimeout(s.External), CABundle: string(s.External.CABundle)}
 		}
 		out = append(out, q)
 	}
 	return out
 }
 
-// judge steps every detector with the answers of one look.
-func (d *detectors) judge(answers []source.Answer, gate string, pods []decide.Pod, policy decide.Policy, at, now time.Time) []decide.Signal {
+// expander fills a gate's variables into a query.
+func expander(gate *v1alpha1.TrafficGate) func(query string) string {
+	return func(query string) string {
+		return source.Expand(query, gate.Namespace, gate.Spec.ServiceRef.Name, gate.Spec.Window.Std())
+	}
+}
+
+// Judge steps every detector with the answers of one look, as of at; pods are
+// the fleet as the pass at now knows it. An answer that is missing or failed is
+// a step all the same: silence is never evidence, and breaks a spell of bad
+// looks.
+func (d *Detectors) Judge(answers []source.Answer, gate string, pods []decide.Pod, policy decide.Policy, at, now time.Time) []decide.Signal {
 	out := make([]decide.Signal, len(d.signals))
 	for i, s := range d.signals {
 		out[i] = decide.Signal{Name: s.Name, Kind: kindOf(s), Unit: d.made[i].Unit()}
@@ -132,9 +158,8 @@ func (d *detectors) judge(answers []source.Answer, gate string, pods []decide.Po
 		if err := answers[i].Err; err != nil {
 			out[i].Err = err.Error()
 		}
-		// A look without an answer is a step all the same: silence is never
-		// evidence, and breaks a spell of bad looks.
 		joined := samples(answers[i], gate, pods, policy, at, now)
+		out[i].Strangers = strangers(answers[i], pods)
 		for _, s := range joined {
 			if s.Judged && s.Known {
 				out[i].Answered++
@@ -157,11 +182,37 @@ func (d *detectors) judge(answers []source.Answer, gate string, pods []decide.Po
 func samples(a source.Answer, gate string, pods []decide.Pod, policy decide.Policy, at, now time.Time) []anomaly.Sample {
 	out := make([]anomaly.Sample, 0, len(pods))
 	for _, p := range pods {
-		s, known := a.ByPod[p.Name]
+		s, known := sampleOf(a, p)
 		out = append(out, anomaly.Sample{
 			Pod: p.UID, Judged: p.Judged(gate, policy, at, now), Known: known, Stratum: p.Stratum,
 			Value: s.Value, Bad: s.Bad, Total: s.Total, Bounds: s.Bounds, Counts: s.Counts,
 		})
 	}
+	return out
+}
+
+// sampleOf is what an answer says of a pod.
+func sampleOf(a source.Answer, p decide.Pod) (source.Sample, bool) {
+	if s, named := a.ByPod[p.Name]; named && (s.UID == "" || s.UID == p.UID) {
+		return s, true
+	}
+	if a.Rest != nil {
+		return *a.Rest, true
+	}
+	return source.Sample{}, false
+}
+
+// strangers are those whom an answer about the whole fleet names and who are not
+// in it, in order.
+func strangers(a source.Answer, pods []decide.Pod) (out []string) {
+	if a.Rest == nil {
+		return nil
+	}
+	for name, s := range a.ByPod {
+		if !slices.ContainsFunc(pods, func(p decide.Pod) bool { return p.Name == name && (s.UID == "" || s.UID == p.UID) }) {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
 	return out
 }
