@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -37,6 +39,7 @@ func TestCluster(t *testing.T) {
 	t.Run("a deleted pod is replaced without a failed request", b.replaces)
 	t.Run("a pod has its account's rights and names of Services", b.accounts)
 	t.Run("an unknown image is explained", b.unknownImage)
+	t.Run("the metrics API tells what a pod's process uses", b.measures)
 	t.Run("Prometheus scrapes the pods", b.scrapes)
 	t.Run("Prometheus can hang and come back", b.prometheusHangs)
 	t.Run("a pod can hang and is restarted by its liveness probe", b.podHangs)
@@ -157,6 +160,34 @@ func (b *box) unknownImage(t *testing.T) {
 			}
 		}
 		return fmt.Errorf("status %+v", pod.Status.ContainerStatuses)
+	})
+}
+
+// measures asks as people do, through the aggregated API.
+func (b *box) measures(t *testing.T) {
+	busy := b.pods(t, "app=web")[0]
+	client := http.Client{Transport: &http.Transport{DialContext: b.cluster.DialContext, DisableKeepAlives: true}}
+	dial := func(cpu string) {
+		response, err := client.Post("http://"+busy.Status.PodIP+":8080/dials", "application/json", strings.NewReader(`{"cpu": `+cpu+`}`))
+		must(t, err)
+		response.Body.Close()
+	}
+	dial("0.2")
+	defer dial("0")
+	b.eventually(t, 30*time.Second, func() error {
+		out, err := exec.CommandContext(t.Context(), b.cluster.Kubectl(), "--kubeconfig", b.cluster.Kubeconfig(),
+			"top", "pod", "-n", "shop", "-l", "app=web", "--no-headers", "--sort-by=cpu").CombinedOutput()
+		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+		if err != nil || len(lines) != 3 {
+			return fmt.Errorf("kubectl top pod: %v\n%s", err, out)
+		}
+		fields := strings.Fields(lines[0])
+		cpu, err := resource.ParseQuantity(fields[1])
+		if err != nil || fields[0] != busy.Name || cpu.MilliValue() < 100 {
+			return fmt.Errorf("want %s to use 200m:\n%s", busy.Name, out)
+		}
+		t.Logf("\n%s", out)
+		return nil
 	})
 }
 

@@ -21,6 +21,9 @@ import (
 // fails, nothing is left behind but the state directory with the logs, if
 // Options.KeepDir is set.
 func Start(ctx context.Context, o Options) (*Cluster, error) {
+	if err := checkEnvironment(); err != nil {
+		return nil, err
+	}
 	o = o.withDefaults()
 	c := &Cluster{options: o, log: &lines{to: o.Log}, ended: make(chan struct{})}
 	began := time.Now()

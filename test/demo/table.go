@@ -50,6 +50,9 @@ brings it back:
 
   Prometheus:         %s
   podgate_* metrics:  %s/graph?g0.expr=podgate_pods
+  dashboards:         in any Grafana, add that Prometheus as a data source, and import
+                      config/grafana/podgate-overview.json and podgate-service.json; the table
+                      "Who is out, why, since when" is the place to begin
   logs:               %s
 
 Ctrl-C ends it.

@@ -6,5 +6,5 @@
 // Podgate runs as the Deployment that config/default says, under its own
 // service account; nothing here gives it more.
 //
-// It may import test/cluster, test/load and Podgate's api.
+// It may import test/cluster, test/load, Podgate's api and Prometheus' client.
 package stage

@@ -6,6 +6,7 @@ import (
 	"io"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -36,12 +37,18 @@ const Rate = 100
 // Stage is a cluster with Podgate, the sample Service and a client.
 type Stage struct {
 	*cluster.Cluster
+	// Fleet is the sample Service's.
+	Fleet
 	// Client has all rights.
 	Client client.Client
 	// Load is the client's view of the Service; nil before StartLoad.
 	Load *load.Generator
 
-	root string
+	root  string
+	token struct {
+		sync.Mutex
+		value string
+	}
 }
 
 // Options say what the stage tells while it is set.
@@ -50,6 +57,9 @@ type Options struct {
 	Log io.Writer
 	// KeepDir keeps the cluster's directory, with all logs, after Stop.
 	KeepDir bool
+	// Images are more images besides Podgate's and the sample server's, each with
+	// the package of this module whose program runs in its place.
+	Images map[string]string
 }
 
 // New starts a cluster that can run Podgate and the sample server. Nothing is
@@ -59,7 +69,7 @@ func New(ctx context.Context, o Options) (*Stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	images, err := buildImages(ctx, root)
+	images, err := buildImages(ctx, root, o.Images)
 	if err != nil {
 		return nil, err
 	}
@@ -69,6 +79,7 @@ func New(ctx context.Context, o Options) (*Stage, error) {
 	}
 	log.SetLogger(logr.Discard())
 	s := &Stage{Cluster: c, root: root}
+	s.Fleet = s.FleetOf(Namespace, Service)
 	scheme := kruntime.NewScheme()
 	_ = clientgoscheme.AddToScheme(scheme)
 	_ = v1alpha1.AddToScheme(scheme)
@@ -82,12 +93,17 @@ func New(ctx context.Context, o Options) (*Stage, error) {
 
 // buildImages builds what runs in the place of the images that the manifests
 // name.
-func buildImages(ctx context.Context, root string) (map[string]string, error) {
-	images := map[string]string{}
-	for image, of := range map[string]struct{ module, pkg string }{
+func buildImages(ctx context.Context, root string, more map[string]string) (map[string]string, error) {
+	tests := filepath.Join(root, "test")
+	sources := map[string]struct{ module, pkg string }{
 		"ghcr.io/podgate/podgate":   {root, "./cmd/podgate"},
-		"podgate.dev/sample-server": {filepath.Join(root, "test"), "./sample/cmd/sample-server"},
-	} {
+		"podgate.dev/sample-server": {tests, "./sample/cmd/sample-server"},
+	}
+	for image, pkg := range more {
+		sources[image] = struct{ module, pkg string }{tests, pkg}
+	}
+	images := map[string]string{}
+	for image, of := range sources {
 		program, err := build.Program(ctx, of.module, of.pkg)
 		if err != nil {
 			return nil, err
@@ -132,14 +148,10 @@ func (s *Stage) Apply(ctx context.Context) error {
 	return err
 }
 
-// StartLoad begins to call the Service by its cluster address.
-func (s *Stage) StartLoad(ctx context.Context) error {
-	address, err := s.ServiceAddress(ctx)
-	if err != nil {
-		return err
-	}
-	s.Load = load.Start(load.Options{URL: "http://" + address + "/", Rate: Rate, DialContext: s.DialContext})
-	return nil
+// StartLoad begins to call the sample Service by its cluster address.
+func (s *Stage) StartLoad(ctx context.Context) (err error) {
+	s.Load, err = s.Call(ctx, load.Options{Rate: Rate})
+	return err
 }
 
 // Stop ends the load and the cluster.

@@ -33,9 +33,10 @@ func healthy(ctx context.Context, t *Teller) error {
 		return err
 	}
 	began := time.Now()
-	if err := pause(ctx, 4*time.Second); err != nil {
+	if err := stage.Pause(ctx, 4*time.Second); err != nil {
 		return err
 	}
+	t.mark("serving")
 	gate, err := t.GetGate(ctx)
 	if err != nil {
 		return err
@@ -52,13 +53,13 @@ func oneFails(ctx context.Context, t *Teller) error {
 	if err != nil {
 		return err
 	}
-	t.sick = pods[3].Name
+	t.Sick = pods[3].Name
 	fault := time.Now()
-	t.say("fault: %s fails 30 %% of its requests; its probes stay green", t.sick)
-	if err := t.Turn(ctx, stage.Dials{ErrorShare: 0.3}, t.sick); err != nil {
+	t.say("fault: %s fails 30 %% of its requests; its probes stay green", t.Sick)
+	if err := t.Turn(ctx, stage.Dials{ErrorShare: 0.3}, t.Sick); err != nil {
 		return err
 	}
-	if _, err := t.untilTraffic(ctx, t.sick, v1alpha1.TrafficNo, 60*time.Second); err != nil {
+	if _, err := t.untilTraffic(ctx, t.Sick, v1alpha1.TrafficNo, 60*time.Second); err != nil {
 		return err
 	}
 	gated := time.Now()
@@ -77,9 +78,10 @@ func oneFails(ctx context.Context, t *Teller) error {
 		return err
 	}
 	t.say("why: %s", why)
-	if err := pause(ctx, 4*time.Second); err != nil {
+	if err := stage.Pause(ctx, 4*time.Second); err != nil {
 		return err
 	}
+	t.mark("gated")
 	after := t.Load.View(gated.Add(2*time.Second), time.Now())
 	all := t.Load.View(fault, time.Now())
 	t.say("the client since: %d requests, %s errors", after.Count, percent(after.ErrorShare()))
@@ -87,77 +89,82 @@ func oneFails(ctx context.Context, t *Teller) error {
 	if err != nil {
 		return err
 	}
-	t.equal("pods out of traffic", []string{t.sick}, out)
+	t.equal("pods out of traffic", []string{t.Sick}, out)
 	t.check("the client's error share before", "> 1.0 %", percent(before.ErrorShare()), before.ErrorShare() > 0.01)
 	t.equal("the client's error share after", percent(0), percent(after.ErrorShare()))
 	t.within("from the fault to the last failed request", 4*stage.Interval, all.LastFailure.Sub(fault))
-	t.within("from the label patch to traffic gone", 2*time.Second, max(t.Load.LastAnswer(t.sick).Sub(gated), 0))
+	t.within("from the label patch to traffic gone", 2*time.Second, max(t.Load.LastAnswer(t.Sick).Sub(gated), 0))
 	return nil
 }
 
 func overrule(ctx context.Context, t *Teller) error {
 	label := func(value string) error {
-		args := []string{"-n", stage.Namespace, "label", "--overwrite", "pod", t.sick, v1alpha1.LabelOverride + value}
-		t.say("$ kubectl -n %s label --overwrite pod %s %s%s", stage.Namespace, t.sick, v1alpha1.LabelOverride, value)
+		args := []string{"-n", stage.Namespace, "label", "--overwrite", "pod", t.Sick, v1alpha1.LabelOverride + value}
+		t.say("$ kubectl -n %s label --overwrite pod %s %s%s", stage.Namespace, t.Sick, v1alpha1.LabelOverride, value)
 		_, err := t.Kubectl(ctx, args...)
 		return err
 	}
 	if err := label("=" + v1alpha1.OverrideYes); err != nil {
 		return err
 	}
-	took, err := t.untilTraffic(ctx, t.sick, v1alpha1.TrafficYes, 10*time.Second)
+	took, err := t.untilTraffic(ctx, t.Sick, v1alpha1.TrafficYes, 10*time.Second)
 	if err != nil {
 		return err
 	}
 	t.say("it is back in traffic after %s", round(took))
 	t.within("override=yes acts", time.Second, took)
-	if err := pause(ctx, 3*stage.Interval); err != nil {
+	if err := stage.Pause(ctx, 3*stage.Interval); err != nil {
 		return err
 	}
 	out, err := t.Out(ctx)
 	if err != nil {
 		return err
 	}
+	t.mark("kept")
 	t.say("three looks later it still serves, though it still fails")
 	t.equal("pods out against the person's word", []string(nil), out)
 	if err := label("=" + v1alpha1.OverrideNo); err != nil {
 		return err
 	}
-	if took, err = t.untilTraffic(ctx, t.sick, v1alpha1.TrafficNo, 10*time.Second); err != nil {
+	if took, err = t.untilTraffic(ctx, t.Sick, v1alpha1.TrafficNo, 10*time.Second); err != nil {
 		return err
 	}
 	t.say("it is out of traffic after %s", round(took))
 	t.within("override=no acts", time.Second, took)
+	if err := t.markSeen(ctx, "held-out"); err != nil {
+		return err
+	}
 	if err := label("-"); err != nil {
 		return err
 	}
-	if took, err = t.untilTraffic(ctx, t.sick, v1alpha1.TrafficYes, 10*time.Second); err != nil {
+	if took, err = t.untilTraffic(ctx, t.Sick, v1alpha1.TrafficYes, 10*time.Second); err != nil {
 		return err
 	}
 	t.say("without the label the pod is the gate's again: back after %s", round(took))
 	t.within("removing the override acts", time.Second, took)
-	took, err = t.untilTraffic(ctx, t.sick, v1alpha1.TrafficNo, 60*time.Second)
+	took, err = t.untilTraffic(ctx, t.Sick, v1alpha1.TrafficNo, 60*time.Second)
 	if err != nil {
 		return err
 	}
-	t.say("and gated on the evidence after %s: it is a relapse, so it stays out for twice as long", round(took))
+	t.say("and gated on the evidence after %s; a person's word begins the count of failed trials anew", round(took))
 	return nil
 }
 
 func heals(ctx context.Context, t *Teller) error {
 	t.say("the fault is mended")
-	if err := t.Turn(ctx, stage.Dials{}, t.sick); err != nil {
+	if err := t.Turn(ctx, stage.Dials{}, t.Sick); err != nil {
 		return err
 	}
-	took, err := t.untilTraffic(ctx, t.sick, v1alpha1.TrafficYes, 90*time.Second)
+	took, err := t.untilTraffic(ctx, t.Sick, v1alpha1.TrafficYes, 90*time.Second)
 	if err != nil {
 		return err
 	}
 	back := time.Now()
 	t.say("back on trial after %s", round(took))
-	if err := pause(ctx, 3*stage.Interval); err != nil {
+	if err := stage.Pause(ctx, 3*stage.Interval); err != nil {
 		return err
 	}
+	t.mark("trial")
 	out, err := t.Out(ctx)
 	if err != nil {
 		return err
@@ -166,7 +173,7 @@ func heals(ctx context.Context, t *Teller) error {
 	t.say("the client since: %d requests, %s errors, %d pods answer", v.Count, percent(v.ErrorShare()), len(v.ByPod))
 	t.equal("pods out of traffic", []string(nil), out)
 	t.equal("the client's error share", percent(0), percent(v.ErrorShare()))
-	t.check("the pod answers again", "> 0 requests", fmt.Sprintf("%d requests", v.ByPod[t.sick].Count), v.ByPod[t.sick].Count > 0)
+	t.check("the pod answers again", "> 0 requests", fmt.Sprintf("%d requests", v.ByPod[t.Sick].Count), v.ByPod[t.Sick].Count > 0)
 	return nil
 }
 
@@ -195,9 +202,10 @@ func sixFail(ctx context.Context, t *Teller) error {
 		return err
 	}
 	t.say("after %s the gate says %s: %s", round(time.Since(fault)), cause.Type, cause.Message)
-	if err := pause(ctx, 3*stage.Interval); err != nil {
+	if err := stage.Pause(ctx, 3*stage.Interval); err != nil {
 		return err
 	}
+	t.mark("common-cause")
 	out, err := t.Out(ctx)
 	if err != nil {
 		return err
@@ -219,8 +227,8 @@ func prometheusStops(ctx context.Context, t *Teller) error {
 	if err := prometheus.Stop(ctx); err != nil {
 		return err
 	}
-	t.say("Prometheus is stopped, and %s fails 30 %% of its requests again", t.sick)
-	if err := t.Turn(ctx, stage.Dials{ErrorShare: 0.3}, t.sick); err != nil {
+	t.say("Prometheus is stopped, and %s fails 30 %% of its requests again", t.Sick)
+	if err := t.Turn(ctx, stage.Dials{ErrorShare: 0.3}, t.Sick); err != nil {
 		return err
 	}
 	ready, err := t.untilReady(ctx, v1alpha1.ReasonMetricsUnavailable, 60*time.Second)
@@ -228,7 +236,7 @@ func prometheusStops(ctx context.Context, t *Teller) error {
 		return err
 	}
 	t.say("the gate says: %s", ready.Message)
-	if err := pause(ctx, 3*stage.Interval); err != nil {
+	if err := stage.Pause(ctx, 3*stage.Interval); err != nil {
 		return err
 	}
 	out, err := t.Out(ctx)
@@ -239,12 +247,12 @@ func prometheusStops(ctx context.Context, t *Teller) error {
 	if err := prometheus.Start(ctx); err != nil {
 		return err
 	}
-	took, err := t.untilTraffic(ctx, t.sick, v1alpha1.TrafficNo, 90*time.Second)
+	took, err := t.untilTraffic(ctx, t.Sick, v1alpha1.TrafficNo, 90*time.Second)
 	if err != nil {
 		return err
 	}
-	t.say("Prometheus is back, and %s after %s the pod is gated", t.sick, round(took))
-	return nil
+	t.say("Prometheus is back, and %s after %s the pod is gated", t.Sick, round(took))
+	return t.markSeen(ctx, "prometheus-back")
 }
 
 func gateDeleted(ctx context.Context, t *Teller) error {
@@ -269,18 +277,15 @@ func gateDeleted(ctx context.Context, t *Teller) error {
 	}
 	t.equal("pods in traffic", 10, serving)
 	t.equal("pods with notes left on them", []string{}, noted)
-	return t.Turn(ctx, stage.Dials{}, t.sick)
+	if err := t.Turn(ctx, stage.Dials{}, t.Sick); err != nil {
+		return err
+	}
+	return t.markSeen(ctx, "deleted")
 }
 
 // untilTraffic waits until a pod's traffic label has a value.
 func (t *Teller) untilTraffic(ctx context.Context, pod, value string, limit time.Duration) (time.Duration, error) {
-	return stage.Until(ctx, limit, func() error {
-		traffic, err := t.Traffic(ctx)
-		if err == nil && traffic[pod] != value {
-			err = fmt.Errorf("pod %s: the traffic label is %q, not %q", pod, traffic[pod], value)
-		}
-		return err
-	})
+	return stage.Until(ctx, limit, func() error { return t.HasTraffic(ctx, pod, value) })
 }
 
 // untilReady waits until the gate's Ready condition has a reason.

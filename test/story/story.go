@@ -31,6 +31,14 @@ type Check struct {
 	OK                          bool
 }
 
+// Mark is a moment at which Prometheus has seen what the story tells, for
+// pictures of it.
+type Mark struct {
+	// Name is short, lower case, and fit for a file.
+	Name string
+	At   time.Time
+}
+
 // Teller plays scenes on a stage, tells what happens, and keeps the checks.
 type Teller struct {
 	*stage.Stage
@@ -40,16 +48,18 @@ type Teller struct {
 	Checks []Check
 	// Numbers are the measurements for the summary, by name.
 	Numbers map[string]time.Duration
+	// Began is when the story began, and Marks are its moments.
+	Began time.Time
+	Marks []Mark
+	// Sick is the pod that the story is about; empty until it falls ill.
+	Sick string
 
-	began time.Time
 	scene string
-	// sick is the pod that the story is about.
-	sick string
 }
 
 // NewTeller returns a teller whose clock starts now.
 func NewTeller(s *stage.Stage, say func(time.Duration, string)) *Teller {
-	return &Teller{Stage: s, Say: say, Numbers: map[string]time.Duration{}, began: time.Now()}
+	return &Teller{Stage: s, Say: say, Numbers: map[string]time.Duration{}, Began: time.Now()}
 }
 
 // Play plays one scene. An error means that the scene could not go on; what it
@@ -64,7 +74,22 @@ func (t *Teller) Play(ctx context.Context, s Scene) error {
 }
 
 func (t *Teller) say(format string, args ...any) {
-	t.Say(time.Since(t.began), fmt.Sprintf(format, args...))
+	t.Say(time.Since(t.Began), fmt.Sprintf(format, args...))
+}
+
+// seen is how long Prometheus takes at most to see what the controller reports.
+const seen = 3 * time.Second
+
+// mark marks the moment. What it shows has been so for a while.
+func (t *Teller) mark(name string) { t.Marks = append(t.Marks, Mark{name, time.Now()}) }
+
+// markSeen marks the moment when Prometheus has seen what has just happened.
+func (t *Teller) markSeen(ctx context.Context, name string) error {
+	if err := stage.Pause(ctx, seen); err != nil {
+		return err
+	}
+	t.mark(name)
+	return nil
 }
 
 // check keeps an expectation and what was seen of it.
@@ -95,13 +120,3 @@ func (t *Teller) OK() bool {
 }
 
 func percent(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
-
-// pause waits without doing anything.
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
-}

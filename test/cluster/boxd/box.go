@@ -108,6 +108,9 @@ func (b *Box) start(ctx, limited context.Context) error {
 	if err := b.startAgent(ctx, limited); err != nil {
 		return err
 	}
+	if err := b.startMetrics(ctx, limited); err != nil {
+		return err
+	}
 	if err := b.prepareMonitoring(limited); err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ var controllers = []string{
 	"disruption-controller",
 	"endpointslice-controller",
 	"garbage-collector-controller",
+	"horizontal-pod-autoscaler-controller",
 	"job-controller",
 	"namespace-controller",
 	"replicaset-controller",
@@ -74,6 +75,11 @@ func (b *Box) apiServerArgs(ip string) []string {
 		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
 		"--service-account-key-file=" + b.pki.path("service-account.key"),
 		"--service-account-signing-key-file=" + b.pki.path("service-account.key"),
+		// How it hands requests on to metrics.k8s.io.
+		"--requestheader-client-ca-file=" + b.pki.path("front-proxy/ca.crt"), "--requestheader-allowed-names=" + frontProxy,
+		"--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group",
+		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
+		"--proxy-client-cert-file=" + b.pki.path("front-proxy/client.crt"), "--proxy-client-key-file=" + b.pki.path("front-proxy/client.key"),
 		// There is no node lifecycle controller to lift the taint of a new node.
 		"--disable-admission-plugins=TaintNodesByCondition",
 		"--cert-dir=" + b.path("pki"),
@@ -91,6 +97,8 @@ func (b *Box) controllerManagerArgs(ip string) []string {
 		"--service-account-private-key-file=" + b.pki.path("service-account.key"),
 		"--root-ca-file=" + b.pki.path("ca.crt"),
 		"--cert-dir=" + b.path("pki"),
+		// By default every 15 s: a test need not wait so long.
+		"--horizontal-pod-autoscaler-sync-period=2s",
 		"--leader-elect=false",
 		"--profiling=false",
 	}

@@ -34,6 +34,9 @@ func (b *Box) makeCredentials() error {
 	if err := b.issueForNodes(); err != nil {
 		return err
 	}
+	if err := b.issueForMetrics(); err != nil {
+		return err
+	}
 	admins := pkix.Name{CommonName: "podgate-test", Organization: []string{"system:masters"}}
 	for user, subject := range map[string]pkix.Name{
 		"admin":                   admins,
@@ -58,6 +61,23 @@ func (b *Box) issueForNodes() error {
 		hosts = append(hosts, node.Name, b.served(agent.NodeIP(i)))
 	}
 	return b.pki.issue("node", pkix.Name{CommonName: "nodes"}, hosts...)
+}
+
+// frontProxy is who hands requests on from the API server.
+const frontProxy = "front-proxy-client"
+
+// issueForMetrics makes the certificate of the server of metrics.k8s.io, and an
+// authority for the one client that it serves: who has that client's certificate
+// is believed to speak for others, so no other authority may make one.
+func (b *Box) issueForMetrics() error {
+	if err := b.pki.issue("metrics", pkix.Name{CommonName: "metrics"}, metricsHost); err != nil {
+		return err
+	}
+	front, err := newAuthority(b.pki.path("front-proxy"))
+	if err != nil {
+		return err
+	}
+	return front.issue("client", pkix.Name{CommonName: frontProxy})
 }
 
 // kubeconfig is the path of a user's kubeconfig for use inside the box.

@@ -94,6 +94,7 @@ scrape_configs:
 
 func (b *Box) scrapeJob(name, https, extra string) string {
 	job := fmt.Sprintf(`- job_name: %s
+  honor_labels: true
 %s  kubernetes_sd_configs:
   - role: pod
     kubeconfig_file: %q

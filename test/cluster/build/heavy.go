@@ -23,7 +23,7 @@ type Heavy struct {
 	Vars    string   // linker flags that set variables: the version it believes it has
 }
 
-// The two heavy programs. Their versions are pinned by the nested modules.
+// The heavy programs. Their versions are pinned by the nested modules.
 var (
 	Kubernetes = Heavy{
 		Name: "kubernetes", Version: "1.37.2", Package: ".",
@@ -34,6 +34,11 @@ var (
 	Prometheus = Heavy{
 		Name: "prometheus", Version: "0.311.3", Package: "github.com/prometheus/prometheus/cmd/prometheus",
 		Tags: "remove_all_sd,enable_kubernetes_sd",
+	}
+	// Promtool tests the alerts; no cluster needs it.
+	Promtool = Heavy{
+		Name: "promtool", Version: "0.311.3", Package: "github.com/prometheus/prometheus/cmd/promtool",
+		Tags: "remove_all_sd",
 	}
 )
 
@@ -63,48 +68,24 @@ func (h Heavy) Get(ctx context.Context, modules string, log io.Writer) (string, 
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(cache, h.Name+"-"+h.Version+"-"+key)
-	if exists(dir) {
-		return dir, nil
-	}
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return "", err
-	}
-	// Two test programs that start together must not both build.
-	unlock, err := lock(dir+".lock", func() {
-		fmt.Fprintf(log, "waiting for another program that builds %s %s\n", h.Name, h.Version)
+	what := fmt.Sprintf("%s %s", h.Name, h.Version)
+	return Once(filepath.Join(cache, h.Name+"-"+h.Version+"-"+key), what, log, func(into, dir string) error {
+		return h.build(ctx, module, into, fmt.Sprintf("%s, once, into %s", what, dir), log)
 	})
-	if err != nil {
-		return "", err
-	}
-	defer unlock()
-	if exists(dir) {
-		return dir, nil
-	}
-	return dir, h.build(ctx, module, dir, log)
 }
 
-// build builds into a directory beside dir and renames it, so that dir is
-// there whole or not at all.
-func (h Heavy) build(ctx context.Context, module, dir string, log io.Writer) error {
-	temporary, err := os.MkdirTemp(filepath.Dir(dir), ".building-"+h.Name+"-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(temporary)
-	if err := os.Chmod(temporary, 0o755); err != nil {
-		return err
-	}
-	c := compile{dir: module, pkg: h.Package, out: filepath.Join(temporary, h.Name), tags: h.Tags, vars: h.Vars}
-	if err := c.runWithProgress(ctx, fmt.Sprintf("%s %s, once, into %s", h.Name, h.Version, dir), log); err != nil {
+// build builds the program and its links into a directory.
+func (h Heavy) build(ctx context.Context, module, into, what string, log io.Writer) error {
+	c := compile{dir: module, pkg: h.Package, out: filepath.Join(into, h.Name), tags: h.Tags, vars: h.Vars}
+	if err := c.runWithProgress(ctx, what, log); err != nil {
 		return err
 	}
 	for _, link := range h.Links {
-		if err := os.Symlink(h.Name, filepath.Join(temporary, link)); err != nil {
+		if err := os.Symlink(h.Name, filepath.Join(into, link)); err != nil {
 			return err
 		}
 	}
-	return os.Rename(temporary, dir)
+	return nil
 }
 
 // key changes with whatever changes the program.

@@ -19,6 +19,8 @@ type Dials struct {
 	LatencyFactor float64 `json:"latencyFactor"`
 	// CPU is the share of one core, 0 to 1, that is burnt besides.
 	CPU float64 `json:"cpu"`
+	// RequestCPU is the CPU time that a request takes. Default 0.
+	RequestCPU Duration `json:"requestCPU"`
 	// Hang makes requests wait until their client gives up.
 	Hang bool `json:"hang"`
 }
@@ -57,6 +59,8 @@ func (d Dials) check() error {
 		return fmt.Errorf("dials: cpu is %v: must be from 0 to 1", d.CPU)
 	case d.Latency < 0:
 		return fmt.Errorf("dials: latency is %v: must not be negative", time.Duration(d.Latency))
+	case d.RequestCPU < 0:
+		return fmt.Errorf("dials: requestCPU is %v: must not be negative", time.Duration(d.RequestCPU))
 	case d.LatencyFactor < 0:
 		return fmt.Errorf("dials: latencyFactor is %v: must not be negative", d.LatencyFactor)
 	}

@@ -7,7 +7,9 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"runtime"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -22,11 +24,11 @@ type Server struct {
 	handler http.Handler
 }
 
-// New makes a server that tells its name in the header X-Pod.
-func New(name string) *Server {
+// New makes a server that tells its name in the header X-Pod, and starts with
+// the given dials.
+func New(name string, dials Dials) *Server {
 	s := &Server{name: name, metrics: newMetrics()}
-	healthy := Healthy
-	s.dials.Store(&healthy)
+	s.dials.Store(&dials)
 	mux := http.NewServeMux()
 	mux.Handle("/", s.metrics.count(http.HandlerFunc(s.serve)))
 	mux.Handle("GET /metrics", s.metrics.handler())
@@ -51,6 +53,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
+	work(time.Duration(dials.RequestCPU))
 	middle := float64(dials.Latency) * dials.LatencyFactor
 	timer := time.NewTimer(time.Duration(middle * math.Exp(spread*rand.NormFloat64())))
 	defer timer.Stop()
@@ -78,6 +81,25 @@ func (s *Server) setDials(w http.ResponseWriter, r *http.Request) {
 	}
 	s.dials.Store(&dials)
 	s.getDials(w, r)
+}
+
+// work takes so much CPU time, however busy the machine is.
+func work(d time.Duration) {
+	if d == 0 {
+		return
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for began := threadTime(); threadTime()-began < d; {
+	}
+}
+
+// threadTime is the CPU time that this thread has used.
+func threadTime() time.Duration {
+	const thread = 1 // RUSAGE_THREAD, which package syscall does not name
+	var used syscall.Rusage
+	_ = syscall.Getrusage(thread, &used) // fails only for an unknown who
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 // burnPeriod is the period of the busy loop.

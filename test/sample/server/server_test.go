@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -15,7 +16,7 @@ func ask(s *Server, method, path, body string) *httptest.ResponseRecorder {
 }
 
 func TestDialsMakeItSickButNotItsHealthCheck(t *testing.T) {
-	s := New("web-1")
+	s := New("web-1", Healthy)
 	if got := ask(s, "POST", "/dials", `{"errorShare": 1, "latency": "1ms"}`); got.Code != http.StatusOK {
 		t.Fatalf("setting the dials answers %d: %s", got.Code, got.Body)
 	}
@@ -40,8 +41,29 @@ func TestDialsMakeItSickButNotItsHealthCheck(t *testing.T) {
 	}
 }
 
+func TestARequestTakesItsCPUTime(t *testing.T) {
+	dials := Healthy
+	dials.RequestCPU = Duration(20 * time.Millisecond)
+	s := New("web-1", dials)
+	process := func() time.Duration {
+		var used syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+			t.Fatal(err)
+		}
+		return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+	}
+	before := process()
+	for range 5 {
+		ask(s, "GET", "/", "")
+	}
+	// The kernel may share out up to a tick otherwise between threads.
+	if took := process() - before; took < 90*time.Millisecond {
+		t.Errorf("five requests took %s of CPU time, not 100ms", took)
+	}
+}
+
 func TestHangLastsUntilTheClientLeaves(t *testing.T) {
-	s := New("web-1")
+	s := New("web-1", Healthy)
 	ask(s, "POST", "/dials", `{"hang": true}`)
 	web := httptest.NewServer(s)
 	defer web.Close()
@@ -52,8 +74,8 @@ func TestHangLastsUntilTheClientLeaves(t *testing.T) {
 }
 
 func TestDialsAreChecked(t *testing.T) {
-	for _, body := range []string{`{"errorShare": 2}`, `{"latency": "long"}`, `{"unknown": 1}`, `{"cpu": -1}`, `{`} {
-		s := New("web-1")
+	for _, body := range []string{`{"errorShare": 2}`, `{"latency": "long"}`, `{"unknown": 1}`, `{"cpu": -1}`, `{"requestCPU": "-1s"}`, `{`} {
+		s := New("web-1", Healthy)
 		if got := ask(s, "POST", "/dials", body); got.Code != http.StatusBadRequest {
 			t.Errorf("%s is answered with %d", body, got.Code)
 		}

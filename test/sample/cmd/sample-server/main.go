@@ -21,17 +21,19 @@ import (
 func main() {
 	listen := flag.String("listen", ":8080", "address to serve on")
 	drain := flag.Duration("drain", 3*time.Second, "how long to go on serving after SIGTERM")
+	dials := server.Healthy
+	flag.TextVar(&dials.RequestCPU, "request-cpu", dials.RequestCPU, "CPU time that a request takes, at start")
 	flag.Parse()
-	if err := run(*listen, *drain); err != nil {
+	if err := run(*listen, *drain, dials); err != nil {
 		fmt.Fprintln(os.Stderr, "sample-server:", err)
 		os.Exit(1)
 	}
 }
 
-func run(listen string, drain time.Duration) error {
+func run(listen string, drain time.Duration, dials server.Dials) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	sample := server.New(os.Getenv("POD_NAME"))
+	sample := server.New(os.Getenv("POD_NAME"), dials)
 	go sample.Burn(ctx)
 	web := &http.Server{Addr: listen, Handler: sample, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
