@@ -11,6 +11,8 @@ import (
 
 const (
 	module = "github.com/podgate/podgate/"
+	// plugin is where the parts of the kubectl plugin are.
+	plugin = "cmd/kubectl-podgate/internal/"
 )
 
 // mayImport is the direction of imports: each package of the product may import
@@ -30,7 +32,24 @@ var mayImport = map[string]struct {
 	"controller/tracing":   {nil, oneOf("go.opentelemetry.io/")},
 	"controller":           {[]string{"anomaly", "api/v1alpha1", "controller/decide", "controller/fleet", "controller/measure", "controller/source", "controller/telemetry", "controller/tracing"}, anything},
 	"config/crd":           {nil, oneOf()},
-	"cmd/podgate":          {[]string{"api/v1alpha1", "controller", "controller/source", "controller/tracing"}, anything},
+	plugin + "gatefile":    {[]string{"api/v1alpha1", "config/crd"}, oneOf("k8s.io/", "sigs.k8s.io/yaml")},
+	plugin + "offline":     {nil, oneOf("github.com/prometheus/")},
+	plugin + "replay":      {[]string{"api/v1alpha1", "controller/decide", "controller/measure", "controller/source"}, oneOf()},
+	plugin + "report":      {[]string{"anomaly", "api/v1alpha1", plugin + "replay", "controller/decide"}, oneOf()},
+	plugin + "convert":     {[]string{plugin + "gatefile"}, oneOf("github.com/prometheus/prometheus/", "k8s.io/apimachinery/", "sigs.k8s.io/yaml")},
+	plugin + "page":        {[]string{"anomaly", "api/v1alpha1", plugin + "replay", plugin + "report", "controller/decide", "controller/source"}, oneOf()},
+	plugin + "backtest": {[]string{"api/v1alpha1", plugin + "gatefile", plugin + "offline", plugin + "page", plugin + "replay", plugin + "report",
+		plugin + "suggest", "controller/decide", "controller/fleet", "controller/source"}, anything},
+	plugin + "suggest":    {[]string{"anomaly", "api/v1alpha1", plugin + "replay", "controller/decide", "controller/measure", "controller/source"}, oneOf("github.com/prometheus/prometheus/promql/parser")},
+	"config/krew":         {nil, oneOf()},
+	plugin + "overview":   {[]string{"api/v1alpha1", "controller/decide", "controller/fleet", "controller/measure"}, anything},
+	plugin + "story":      {[]string{"anomaly", "api/v1alpha1", plugin + "overview", "controller/decide", "controller/measure", "controller/source"}, anything},
+	plugin + "enroll":     {[]string{"api/v1alpha1", plugin + "overview", "controller/fleet"}, anything},
+	plugin + "render":     {[]string{"api/v1alpha1", plugin + "enroll", plugin + "overview", plugin + "story", "controller/decide"}, oneOf("k8s.io/apimachinery/")},
+	plugin + "command":    {[]string{"api/v1alpha1", plugin + "backtest", plugin + "convert", plugin + "enroll", plugin + "gatefile", plugin + "overview", plugin + "render", plugin + "story", "controller/decide", "controller/fleet", "controller/source"}, anything},
+	plugin + "docgen":     {[]string{plugin + "command"}, oneOf("github.com/spf13/cobra/doc", "k8s.io/cli-runtime/")},
+	"cmd/kubectl-podgate": {[]string{plugin + "command"}, anything},
+	"cmd/podgate":         {[]string{"api/v1alpha1", "controller", "controller/source", "controller/tracing"}, anything},
 }
 
 func oneOf(prefixes ...string) func(string) bool {
@@ -99,7 +118,7 @@ func TestTheControllerStaysSmall(t *testing.T) {
 		t.Fatal("the list does not name the controller")
 	}
 	for _, dep := range deps {
-		for _, big := range []string{"github.com/prometheus/prometheus/", "github.com/aws/", "github.com/Azure/", "k8s.io/cli-runtime/"} {
+		for _, big := range []string{"github.com/prometheus/prometheus/", "github.com/aws/", "github.com/Azure/", "k8s.io/cli-runtime/", module + "cmd/kubectl-podgate"} {
 			if strings.HasPrefix(dep, big) {
 				t.Errorf("the controller imports %s", dep)
 			}

@@ -1,0 +1,39 @@
+package command
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/podgate/podgate/cmd/kubectl-podgate/internal/convert"
+	"github.com/podgate/podgate/cmd/kubectl-podgate/internal/gatefile"
+)
+
+func convertResource(e *environment) *cobra.Command {
+	return &cobra.Command{
+		Use:   "convert FILE|-",
+		Short: "Turn a KubervisorService into a TrafficGate",
+		Long: `Turn Kubervisor's resources into TrafficGates, on the standard output: KubervisorService of kubervisor.k8s.io/v1alpha1 and v1, and BreakerConfig of
+breaker.kubervisor.io/v1. Nothing is asked of a cluster or written to it.
+
+Comments say what changes its meaning, and what cannot be carried over. The gate is a dry run.`,
+		Example: `  kubectl get kubervisorservice pricer-1a -o yaml | kubectl podgate convert - > gate.yaml
+  kubectl podgate backtest -f gate.yaml --prometheus http://localhost:9090`,
+		Args: arguments(cobra.ExactArgs(1)),
+		ValidArgsFunction: func(_ *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return []cobra.Completion{"yaml", "yml", "json"}, cobra.ShellCompDirectiveFilterFileExt
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			text, err := gatefile.Text(args[0], e.streams.In)
+			if err != nil {
+				return err
+			}
+			gates, err := convert.Text(text)
+			if err != nil {
+				return fmt.Errorf("%s: %w", args[0], err)
+			}
+			_, err = e.streams.Out.Write(gates)
+			return err
+		},
+	}
+}

@@ -1,0 +1,64 @@
+package command
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestKubervisorsDemo: of four pods that price at about one euro a kilometre, one is
+// set to none. The converted gate takes out that one, and no other, where the mean
+// as the baseline flagged all four.
+func TestKubervisorsDemo(t *testing.T) {
+	resource, err := filepath.Abs("../convert/testdata/demo.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gate, err := execute(t, "convert", resource)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sums, counts strings.Builder
+	for i := range 4 {
+		sum, count := 0.0, 0
+		for at := 0; at <= 3600; at += 5 {
+			count += 10
+			if sum += 10 * (1 + 0.02*float64((at/5+i)%5)); i == 2 && at > 1800 {
+				sum -= 10 * (1 + 0.02*float64((at/5+i)%5))
+			}
+			fmt.Fprintf(&sums, "pricer_price_sum{namespace=\"demo\",pod=\"pricer-%d\"} %g %d\n", i, sum, 1772323200+at)
+			fmt.Fprintf(&counts, "pricer_price_count{namespace=\"demo\",pod=\"pricer-%d\"} %d %d\n", i, count, 1772323200+at)
+		}
+	}
+	t.Chdir(t.TempDir())
+	for name, text := range map[string]string{"gate.yaml": gate, "prices.om": sums.String() + counts.String() + "# EOF\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := execute(t, "backtest", "-f", "gate.yaml", "--openmetrics", "prices.om")
+	if err != nil || !strings.Contains(out, "Would have gated 1 pod, ") || !strings.Contains(out, "  pricer-2  ") {
+		t.Errorf("%v\n%s\n%s", err, gate, out)
+	}
+}
+
+func TestConvertWrongInput(t *testing.T) {
+	for args, want := range map[string]string{
+		"convert":             "accepts 1 arg(s), received 0: see kubectl podgate convert --help",
+		"convert /nowhere/x":  "/nowhere/x cannot be read: no such file or directory: name a file",
+		"convert convert.go":  "convert.go: it is not a Kubernetes object in YAML",
+		"convert -":           "-: there is nothing in it: it must hold a KubervisorService",
+		"suggest":             "no gate: name the file with the TrafficGate",
+		"backtest -o nothing": `--output "nothing": must be one of text, json`,
+	} {
+		out, err := execute(t, strings.Fields(args)...)
+		if err == nil || out != "" || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %q %v, want %s", args, out, err, want)
+		}
+		if code := ExitCode(err); (code == exitUsage) != (args == "convert" || !strings.HasPrefix(args, "convert")) {
+			t.Errorf("%s: exit code %d", args, code)
+		}
+	}
+}
