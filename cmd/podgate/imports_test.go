@@ -41,6 +41,7 @@ var mayImport = map[string]struct {
 	plugin + "backtest": {[]string{"api/v1alpha1", plugin + "gatefile", plugin + "offline", plugin + "page", plugin + "replay", plugin + "report",
 		plugin + "suggest", "controller/decide", "controller/fleet", "controller/source"}, anything},
 	plugin + "suggest":    {[]string{"anomaly", "api/v1alpha1", plugin + "replay", "controller/decide", "controller/measure", "controller/source"}, oneOf("github.com/prometheus/prometheus/promql/parser")},
+	"config/grafana":      {nil, oneOf("sigs.k8s.io/yaml")},
 	"config/krew":         {nil, oneOf()},
 	plugin + "overview":   {[]string{"api/v1alpha1", "controller/decide", "controller/fleet", "controller/measure"}, anything},
 	plugin + "story":      {[]string{"anomaly", "api/v1alpha1", plugin + "overview", "controller/decide", "controller/measure", "controller/source"}, anything},

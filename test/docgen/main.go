@@ -1,5 +1,6 @@
-// Command docgen writes the reference of TrafficGate, in Markdown, from the
-// generated CRD, so that both say the same.
+// Command docgen writes reference pages in Markdown: that of TrafficGate from the
+// generated CRD, and that of the metrics from their table, so that each says what
+// the other does.
 package main
 
 import (
@@ -24,7 +25,10 @@ func main() {
 
 func run(args []string, w io.Writer) error {
 	if len(args) != 1 {
-		return fmt.Errorf("usage: docgen CRD.yaml")
+		return fmt.Errorf("usage: docgen CRD.yaml | metrics")
+	}
+	if args[0] == "metrics" {
+		return metrics(w)
 	}
 	text, err := os.ReadFile(args[0])
 	if err != nil {

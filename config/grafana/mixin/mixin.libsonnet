@@ -1,0 +1,42 @@
+// The dashboards, alerts and recording rules as a mixin (https://monitoring.mixins.dev):
+//
+//   (import 'config/grafana/mixin/mixin.libsonnet') + { _config+:: { podgateSelector: 'job="kube/podgate"' } }
+//
+// They are those of the files beside it: only labels and selectors change.
+local dashboards = {
+  'podgate-overview.json': importstr '../podgate-overview.json',
+  'podgate-service.json': importstr '../podgate-service.json',
+};
+local rules = importstr '../../prometheus/rules.yaml';
+local inJSON(text) = local quoted = std.escapeStringJson(text); quoted[1:std.length(quoted) - 1];
+
+{
+  _config+:: {
+    // What selects the controller's own series in rules.
+    podgateSelector: 'job="podgate"',
+    // What selects them in dashboards besides the namespace and the gate, such as
+    // 'cluster="$cluster"'; empty for nothing.
+    dashboardSelector: '',
+    dashboardTags: ['podgate'],
+    // Where the runbooks are.
+    runbookURL: 'https://github.com/podgate/podgate/blob/main/docs/runbooks/',
+  },
+
+  local config = $._config,
+  local groups = std.parseYaml(
+    std.strReplace(
+      std.strReplace(rules, 'job="podgate"', config.podgateSelector),
+      'https://github.com/podgate/podgate/blob/main/docs/runbooks/', config.runbookURL
+    )
+  ).groups,
+  prometheusAlerts+:: { groups+: [g for g in groups if g.name == 'podgate.alerts'] },
+  prometheusRules+:: { groups+: [g for g in groups if g.name != 'podgate.alerts'] },
+
+  local gates = 'namespace=~"$namespace"',
+  local selected(text) = if config.dashboardSelector == '' then text
+  else std.strReplace(text, inJSON(gates), inJSON(config.dashboardSelector + ',' + gates)),
+  grafanaDashboards+:: {
+    [name]: std.parseJson(selected(dashboards[name])) + { tags: config.dashboardTags }
+    for name in std.objectFields(dashboards)
+  },
+}
