@@ -1,0 +1,3 @@
+// Package page tests the page that kubectl podgate backtest --html writes in a real
+// browser, headless Chromium.
+package page
