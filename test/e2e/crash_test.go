@@ -11,24 +11,14 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/go-logr/logr/funcr"
-	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/client-go/rest"
-	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
-	"sigs.k8s.io/controller-runtime/pkg/config"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/podgate/podgate/api/v1alpha1"
-	"github.com/podgate/podgate/controller"
 	"github.com/podgate/podgate/controller/source"
-	"github.com/podgate/podgate/test/stage"
+	"github.com/podgate/podgate/test/inprocess"
 )
 
 const crashNamespace = "crash"
@@ -42,13 +32,7 @@ const crashNamespace = "crash"
 // service account; only its answers from Prometheus are made up, so that a
 // round takes a second.
 func (c *cases) killedAtEveryWrite(t *testing.T) {
-	c.kubectl(t, "-n", stage.SystemNamespace, "scale", "deployment/podgate", "--replicas=0")
-	eventually(t, func() error {
-		if n := len(c.controllerPods(t)); n > 0 {
-			return fmt.Errorf("%d controllers left", n)
-		}
-		return nil
-	})
+	c.noController(t)
 	c.kubectl(t, "apply", "-f", "testdata/crash.yaml")
 	c.kubectl(t, "-n", crashNamespace, "rollout", "status", "deployment/app", "--timeout=60s")
 	life := &life{cases: c}
@@ -114,7 +98,7 @@ func (l *life) play(t *testing.T, c crash) int {
 		return l.outIs(t, 0)
 	}
 	third := l.afterCrash(t, second, gone)
-	third.stop()
+	third.Stop()
 	return first.writes()
 }
 
@@ -124,7 +108,7 @@ func (l *life) afterCrash(t *testing.T, running *incarnation, reached func() err
 	t.Helper()
 	eventually(t, func() error {
 		if running.dead() && running.crash != noCrash {
-			running.stop()
+			running.Stop()
 			running = l.start(t, noCrash)
 		}
 		return reached()
@@ -160,9 +144,8 @@ func (l *life) outIs(t *testing.T, want int) error {
 
 // incarnation is one controller process, as far as the API server can tell.
 type incarnation struct {
-	crash  crash
-	cancel context.CancelFunc
-	done   chan struct{}
+	*inprocess.Controller
+	crash crash
 
 	mu    sync.Mutex
 	count int
@@ -172,7 +155,7 @@ type incarnation struct {
 var errKilled = errors.New("this controller is dead")
 
 // write counts a write and lets it through, unless the controller dies at it.
-func (i *incarnation) write(do func() error) error {
+func (i *incarnation) write(_ client.Object, do func() error) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.died {
@@ -191,32 +174,16 @@ func (i *incarnation) write(do func() error) error {
 
 func (i *incarnation) dead() bool  { i.mu.Lock(); defer i.mu.Unlock(); return i.died }
 func (i *incarnation) writes() int { i.mu.Lock(); defer i.mu.Unlock(); return i.count }
-func (i *incarnation) stop()       { i.cancel(); <-i.done }
 
 // start starts a controller that dies at its appointed write.
 func (l *life) start(t *testing.T, c crash) *incarnation {
 	t.Helper()
-	i := &incarnation{crash: c, done: make(chan struct{})}
-	scheme := runtime.NewScheme()
-	must(t, clientgoscheme.AddToScheme(scheme))
-	must(t, v1alpha1.AddToScheme(scheme))
-	rights := l.RESTConfig()
-	rights.Impersonate.UserName = "system:serviceaccount:" + stage.SystemNamespace + ":podgate"
-	mgr, err := ctrl.NewManager(rights, ctrl.Options{
-		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
-		Cache:      cache.Options{DefaultNamespaces: map[string]cache.Config{crashNamespace: {}}},
-		Controller: config.Controller{SkipNameValidation: new(true)},
-		NewClient:  i.client,
-		Logger:     l.logger(t),
+	i := &incarnation{crash: c}
+	var err error
+	i.Controller, err = inprocess.Start(t.Context(), inprocess.Options{
+		Config: l.RESTConfig(), Namespace: crashNamespace, Source: firstPodIsBad{l.Client}, NewClient: inprocess.Writes(i.write), Log: l.logger(t),
 	})
 	must(t, err)
-	must(t, controller.SetupWithManager(mgr, controller.Options{Source: firstPodIsBad{l.Client}, Metrics: prometheus.NewRegistry()}))
-	ctx, cancel := context.WithCancel(t.Context())
-	i.cancel = cancel
-	go func() {
-		defer close(i.done)
-		_ = mgr.Start(ctx)
-	}()
 	return i
 }
 
@@ -236,22 +203,6 @@ func (l *life) logger(t *testing.T) logr.Logger {
 		defer mu.Unlock()
 		lines = append(lines, prefix+" "+args)
 	}, funcr.Options{})
-}
-
-// client is a client whose every write goes through i.write.
-func (i *incarnation) client(c *rest.Config, o client.Options) (client.Client, error) {
-	real, err := client.NewWithWatch(c, o)
-	if err != nil {
-		return nil, err
-	}
-	return interceptor.NewClient(real, interceptor.Funcs{
-		Patch: func(ctx context.Context, w client.WithWatch, obj client.Object, p client.Patch, opts ...client.PatchOption) error {
-			return i.write(func() error { return w.Patch(ctx, obj, p, opts...) })
-		},
-		SubResourceApply: func(ctx context.Context, w client.Client, sub string, a runtime.ApplyConfiguration, opts ...client.SubResourceApplyOption) error {
-			return i.write(func() error { return w.SubResource(sub).Apply(ctx, a, opts...) })
-		},
-	}), nil
 }
 
 // History is none.

@@ -4,13 +4,11 @@
 package e2e
 
 import (
-	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/podgate/podgate/api/v1alpha1"
 	"github.com/podgate/podgate/test/stage"
 	"github.com/podgate/podgate/test/story"
 )
@@ -21,7 +19,8 @@ func TestEndToEnd(t *testing.T) {
 		t.Skip("starts a whole cluster, and builds Kubernetes the first time: not with -short")
 	}
 	began := time.Now()
-	s, err := stage.New(t.Context(), stage.Options{Log: t.Output(), KeepDir: os.Getenv("PODGATE_KEEP") == "1"})
+	s, err := stage.New(t.Context(), stage.Options{Log: t.Output(), KeepDir: os.Getenv("PODGATE_KEEP") == "1",
+		Images: map[string]string{"podgate.dev/detector": "./e2e/testdata/detector"}})
 	must(t, err)
 	t.Cleanup(func() {
 		if err := s.Stop(); err != nil {
@@ -33,20 +32,70 @@ func TestEndToEnd(t *testing.T) {
 
 	c := &cases{Stage: s}
 	t.Run("ten wrong gates give ten messages", c.wrongGates)
+	t.Run("metrics are for those only who may read them", c.metricsAreGuarded)
 	t.Run("the story", c.story)
-	t.Run("a gate that cannot work says what to change", c.refusals)
-	t.Run("a dry run decides and writes nothing", c.dryRun)
+	t.Run("the dashboards show who is out and why", c.dashboards)
+	beside(t, "two",
+		one{"a backtest decides as the controller did", c.backtest}, // to the bit: beside one other only
+		one{"every panel shows what is so", c.panels},
+	)
+	t.Run("an external detector has to be allowed and trusted", c.allowDetector)
+	people := c.manyGated(t)
+	plugin := c.installPlugin(t)
+	beside(t, "many",
+		one{"kubectl podgate", plugin.cases},
+		one{"limits that are not numbers of pods", c.limits},
+		one{"on the sample", c.onTheSample},
+		one{"a disruption budget", c.disruptionBudget},
+		one{"a StatefulSet", c.statefulSet},
+		one{"a person who puts a pod back", c.pardon},
+		one{"a rollout", c.rollout},
+		one{"an autoscaler", c.autoscaler},
+		one{"an external detector names whom it likes", c.externalDetector},
+		one{"a Service that keeps to its zone", c.zones},
+	)
+	t.Run("people come first, also without Prometheus", people.first)
 	t.Run("a hung Prometheus delays no override", c.hungPrometheus)
-	t.Run("a pod without the label gets it at once", c.unlabelledPod)
+	t.Run("kubectl podgate notices a controller that is gone", plugin.controllerGone)
 	t.Run("kill -9 of the controller strands nobody", c.controllerKilled)
 	t.Run("a gate deleted behind the controller's back strands nobody", c.gateLost)
+	t.Run("a namespace goes with its gate", c.namespacesGo)
 	t.Run("no right was missing", c.rights)
 	t.Run("killed at every write", c.killedAtEveryWrite)
+	t.Run("two controllers in disorder", c.disorder)
 }
 
 // cases is what all cases need.
 type cases struct {
 	*stage.Stage
+	// told is the story, once it has been told.
+	told *story.Teller
+}
+
+// one is a case with a fleet of its own, so that it may run beside others.
+type one struct {
+	name string
+	run  func(*testing.T)
+}
+
+// beside runs cases beside each other, as many at once as TestMain lets, and waits
+// for all.
+func beside(t *testing.T, who string, all ...one) {
+	t.Run(who+" beside each other", func(t *testing.T) {
+		for _, of := range all {
+			t.Run(of.name, func(t *testing.T) {
+				t.Parallel()
+				of.run(t)
+			})
+		}
+	})
+}
+
+// onTheSample are cases that share the sample's fleet, one after the other.
+func (c *cases) onTheSample(t *testing.T) {
+	t.Run("a gate that cannot work says what to change", c.refusals)
+	t.Run("a dry run decides and writes nothing", c.dryRun)
+	t.Run("a pod without the label gets it at once", c.unlabelledPod)
 }
 
 // story asserts what the demo tells.
@@ -77,6 +126,7 @@ func (c *cases) story(t *testing.T) {
 			t.FailNow() // the scenes build on each other
 		}
 	}
+	c.told = teller
 }
 
 // rights reads the controller's log: its service account must have been enough.
@@ -86,6 +136,9 @@ func (c *cases) rights(t *testing.T) {
 		t.Error("the controller's log has no decisions: it is not the log that this looks for")
 	}
 	for line := range strings.Lines(log) {
+		if strings.Contains(line, "because it is being terminated") {
+			continue // an event about a gate that goes with its namespace
+		}
 		if strings.Contains(line, "forbidden") {
 			t.Errorf("the service account lacks a right: %s", line)
 		}
@@ -102,39 +155,24 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// eventually tries until it succeeds, for 30 s.
+// eventually tries until it succeeds, for a minute.
 func eventually(t *testing.T, try func() error) time.Duration {
 	t.Helper()
-	took, err := stage.Until(t.Context(), 30*time.Second, try)
+	took, err := stage.Until(t.Context(), time.Minute, try)
 	must(t, err)
 	return took
 }
 
-// trafficIs waits until a pod's traffic label has a value.
+// trafficIs waits until the traffic label of a pod of the sample has a value.
 func (c *cases) trafficIs(t *testing.T, pod, value string) time.Duration {
 	t.Helper()
-	return eventually(t, func() error {
-		traffic, err := c.Traffic(t.Context())
-		if err == nil && traffic[pod] != value {
-			err = fmt.Errorf("pod %s: traffic %q, not %q", pod, traffic[pod], value)
-		}
-		return err
-	})
+	return trafficIs(t, c.Fleet, pod, value)
 }
 
-// readyIs waits until the gate's Ready condition has a reason.
+// readyIs waits until the Ready condition of the sample gate has a reason.
 func (c *cases) readyIs(t *testing.T, reason string) string {
 	t.Helper()
-	message := ""
-	eventually(t, func() error {
-		ready, err := c.Condition(t.Context(), v1alpha1.ConditionReady)
-		if err == nil && ready.Reason != reason {
-			err = fmt.Errorf("the gate is %s (%s), not %s", ready.Reason, ready.Message, reason)
-		}
-		message = ready.Message
-		return err
-	})
-	return message
+	return readyIs(t, c.Fleet, reason)
 }
 
 // kubectl runs kubectl and fails the test if that fails.

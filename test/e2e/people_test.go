@@ -47,8 +47,26 @@ func (c *cases) dryRun(t *testing.T) {
 		}
 	}
 	must(t, c.Turn(t.Context(), stage.Dials{}, sick))
+	c.sample().looksWell(t)
 	c.kubectl(t, "-n", "shop", "patch", "trafficgate", "checkout", "--type=merge", "-p", `{"spec":{"mode":"Enforce"}}`)
 	c.readyIs(t, v1alpha1.ReasonEnforcing)
+}
+
+// looksWell waits until evaluations that know only of what happens from now on find
+// no outlier. (One that finds what the last one found is not written at once.)
+func (f *fleet) looksWell(t *testing.T) {
+	t.Helper()
+	time.Sleep(3 * stage.Interval) // the window, and a look
+	eventually(t, func() error {
+		gate, err := f.GetGate(t.Context())
+		if err != nil {
+			return err
+		}
+		if last := gate.Status.LastEvaluation; last == nil || gate.Status.Pods.Outliers > 0 {
+			return fmt.Errorf("the fleet does not look well yet: %d outliers at %+v", gate.Status.Pods.Outliers, last)
+		}
+		return nil
+	})
 }
 
 // hungPrometheus: a Prometheus that accepts connections and never answers.
@@ -130,6 +148,17 @@ func (c *cases) controllerKilled(t *testing.T) {
 // runs; the next controller finds the pod and brings it back.
 func (c *cases) gateLost(t *testing.T) {
 	sick := c.gateSomebody(t)
+	c.noController(t)
+	c.kubectl(t, "-n", "shop", "patch", "trafficgate", "checkout", "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
+	c.kubectl(t, "-n", "shop", "delete", "trafficgate", "checkout", "--timeout=20s")
+	c.kubectl(t, "-n", stage.SystemNamespace, "scale", "deployment/podgate", "--replicas=1")
+	t.Logf("%s was back after %s", sick, c.trafficIs(t, sick, "yes"))
+	must(t, c.Turn(t.Context(), stage.Dials{}, sick))
+}
+
+// noController stops the controller that is installed.
+func (c *cases) noController(t *testing.T) {
+	t.Helper()
 	c.kubectl(t, "-n", stage.SystemNamespace, "scale", "deployment/podgate", "--replicas=0")
 	eventually(t, func() error {
 		if n := len(c.controllerPods(t)); n > 0 {
@@ -137,11 +166,6 @@ func (c *cases) gateLost(t *testing.T) {
 		}
 		return nil
 	})
-	c.kubectl(t, "-n", "shop", "patch", "trafficgate", "checkout", "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
-	c.kubectl(t, "-n", "shop", "delete", "trafficgate", "checkout", "--timeout=20s")
-	c.kubectl(t, "-n", stage.SystemNamespace, "scale", "deployment/podgate", "--replicas=1")
-	t.Logf("%s was back after %s", sick, c.trafficIs(t, sick, "yes"))
-	must(t, c.Turn(t.Context(), stage.Dials{}, sick))
 }
 
 func (c *cases) controllerPods(t *testing.T) []corev1.Pod {

@@ -37,7 +37,7 @@ func (c *cases) wrongGates(t *testing.T) {
 		"an interval of no unit":               {wrong("interval: 15s", `interval: "15"`), `must be a duration from 5s to 1h, such as 30s or 1h30m`},
 		"more than all pods":                   {wrong("maxGated: 20%", "maxGated: 120%"), `must be a number of pods such as 2, or a percentage such as "20%"`},
 		"no rule":                              {wrong(`    outlier: {minRatio: "2"}`, ""), `a signal has exactly one of outlier (worse than its peers; recommended), robust`},
-		"two questions":                        {wrong("  - name: errors", "  - name: errors\n    value: z"), `a signal has exactly one of ratio (bad events out of all), histogram (bucket counts) and value (one number a pod)`},
+		"two questions":                        {wrong("  - name: errors", "  - name: errors\n    value: z"), `a signal has exactly one of ratio (bad events out of all), histogram (bucket counts), value (one number a pod) and external (a detector over HTTP)`},
 		"half a ratio":                         {wrong(`, total: "y"`, ""), `spec.signals[0].ratio.total: Required value`},
 		"a number without quotes":              {wrong(`minRatio: "2"`, "minRatio: 2"), `spec.signals[0].outlier.minRatio: Invalid value: "integer"`},
 		"a ratio below one":                    {wrong(`minRatio: "2"`, `minRatio: "0.5"`), `must be greater than 1`},

@@ -1,0 +1,133 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/podgate/podgate/api/v1alpha1"
+	"github.com/podgate/podgate/test/stage"
+)
+
+// limits are the cases of what keeps pods in traffic besides the number of those
+// that are out, on the sample once more.
+func (c *cases) limits(t *testing.T) {
+	c.apply(t, "testdata/limits")
+	f := c.join(t, c.FleetOf("limits", stage.Service), 10)
+	f.call(t, stage.Rate)
+	f.known(t, 10)
+	t.Run("a sick node is blamed, and half of it stays", f.sickNode)
+	t.Run("a pod that the rest cannot stand in for stays", f.headroom)
+	f.remove(t)
+}
+
+// sickNode: all pods of one node, which is a minority, fail alike. The node is
+// blamed, and no more than half of its pods go.
+func (f *fleet) sickNode(t *testing.T) {
+	pods := f.pods(t)
+	on := map[string][]string{}
+	for _, p := range pods {
+		on[p.Spec.NodeName] = append(on[p.Spec.NodeName], p.Name)
+	}
+	node := ""
+	for name, its := range on {
+		if len(its) == 3 {
+			node = name
+		}
+	}
+	if node == "" {
+		t.Fatalf("the pods are spread as %v: this needs a node with three of ten", on)
+	}
+	defer f.tellStatus(t)
+	must(t, f.Turn(t.Context(), stage.Dials{ErrorShare: 0.4}, on[node]...))
+	want := fmt.Sprintf("%d of %d pods of node %s look bad or are out, and 0 of %d elsewhere", len(on[node]), len(on[node]), node, len(pods)-len(on[node]))
+	eventually(t, func() error {
+		cause, err := f.Condition(t.Context(), v1alpha1.ConditionDomainSuspected)
+		if err == nil && (cause.Reason != v1alpha1.ReasonNodeSuspected || !strings.Contains(cause.Message, want)) {
+			err = fmt.Errorf("the gate says %s %q, not %q", cause.Reason, cause.Message, want)
+		}
+		return err
+	})
+	time.Sleep(3 * stage.Interval)
+	out, err := f.Out(t.Context())
+	must(t, err)
+	if len(out) != len(on[node])/2 {
+		t.Errorf("%v are out, of %v", out, on[node])
+	}
+	for _, name := range out {
+		if !slices.Contains(on[node], name) {
+			t.Errorf("%s is out, and not on %s", name, node)
+		}
+	}
+	gate, err := f.GetGate(t.Context())
+	must(t, err)
+	if s := gate.Status.Suspects; len(s) == 0 || s[0].HeldBy != "HeldDomain" {
+		t.Errorf("the suspects are %+v, not held by their domain", s)
+	}
+	events := f.kubectl(t, "get", "events", "--field-selector", "reason=DomainSuspected")
+	if !strings.Contains(events, node) {
+		t.Errorf("no event names %s:\n%s", node, events)
+	}
+	f.mend(t, on[node]...)
+}
+
+// headroom: a pod that the others could not stand in for stays in traffic, until
+// they can.
+func (f *fleet) headroom(t *testing.T) {
+	pods := f.pods(t)
+	defer f.tellStatus(t)
+	sick := pods[5].Name
+	limit := func(max float64) {
+		f.kubectl(t, "patch", "trafficgate", f.Name, "--type=merge", "-p", fmt.Sprintf(
+			`{"spec":{"limits":{"headroom":{"query":"sum by (pod) (rate(http_requests_total{namespace=\"$namespace\",job=\"$service\"}[$__window]))","max":"%g"}}}}`, max))
+	}
+	each := float64(stage.Rate) / float64(len(pods))
+	limit(each) // what a pod has to do now: with one fewer it is more
+	must(t, f.Turn(t.Context(), stage.Dials{ErrorShare: 0.5}, sick))
+	eventually(t, func() error {
+		gate, err := f.GetGate(t.Context())
+		if err == nil && (len(gate.Status.Suspects) != 1 || gate.Status.Suspects[0].HeldBy != "HeldHeadroom") {
+			err = fmt.Errorf("the suspects are %+v, not one that headroom holds", gate.Status.Suspects)
+		}
+		return err
+	})
+	if message := readyIs(t, f.Fleet, v1alpha1.ReasonLimitReached); !strings.Contains(message, sick) || !strings.Contains(message, "mean load") {
+		t.Errorf("the gate says %q", message)
+	}
+	limit(2 * each)
+	trafficIs(t, f.Fleet, sick, "no")
+	f.kubectl(t, "patch", "trafficgate", f.Name, "--type=json", "-p", `[{"op":"remove","path":"/spec/limits/headroom"}]`)
+	f.mend(t, sick)
+}
+
+// tellStatus shows the gate of a case that failed.
+func (f *fleet) tellStatus(t *testing.T) {
+	if t.Failed() {
+		t.Log(f.kubectl(t, "get", "trafficgate", f.Name, "-o", "yaml"))
+	}
+}
+
+// mend heals pods, and brings the fleet back by going through a suspension.
+func (f *fleet) mend(t *testing.T, names ...string) {
+	t.Helper()
+	must(t, f.Turn(t.Context(), stage.Dials{}, names...))
+	f.mode(t, v1alpha1.ModeSuspended)
+	eventually(t, func() error {
+		out, err := f.Out(t.Context())
+		if err == nil && len(out) > 0 {
+			err = fmt.Errorf("%v are still out", out)
+		}
+		return err
+	})
+	f.mode(t, v1alpha1.ModeDryRun) // until the fault is out of the window
+	f.looksWell(t)
+	f.mode(t, v1alpha1.ModeEnforce)
+	readyIs(t, f.Fleet, v1alpha1.ReasonEnforcing)
+}
+
+func (f *fleet) mode(t *testing.T, mode v1alpha1.Mode) {
+	t.Helper()
+	f.kubectl(t, "patch", "trafficgate", f.Name, "--type=merge", "-p", fmt.Sprintf(`{"spec":{"mode":%q}}`, mode))
+}
