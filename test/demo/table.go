@@ -23,16 +23,22 @@ func table(w io.Writer, t *story.Teller) {
 			fmt.Fprintf(tw, "\t%s\t\t\n", scene)
 		}
 		mark := "ok"
-		if !c.OK {
+		switch {
+		case c.Wrong():
 			mark = "DIFFERS"
+		case !c.OK:
+			mark = "slow"
 		}
 		fmt.Fprintf(tw, "%s\t  %s\t%s\t%s\n", mark, c.What, c.Expected, c.Seen)
 	}
 	tw.Flush()
-	if t.OK() {
-		fmt.Fprintln(w, "\nEverything was as expected.")
-	} else {
+	switch missed := t.Missed(); {
+	case !t.OK():
 		fmt.Fprintln(w, "\nNot everything was as expected.")
+	case len(missed) > 0:
+		fmt.Fprintf(w, "\nEverything was as expected, but slower than its goal %d times, as on a busy machine.\n", len(missed))
+	default:
+		fmt.Fprintln(w, "\nEverything was as expected.")
 	}
 }
 

@@ -109,10 +109,13 @@ func (c *cases) story(t *testing.T) {
 			first := len(teller.Checks)
 			err := teller.Play(t.Context(), scene)
 			for _, check := range teller.Checks[first:] {
-				if check.OK {
-					t.Logf("%s: %s", check.What, check.Seen)
-				} else {
+				switch {
+				case check.Wrong():
 					t.Errorf("%s: %s, expected %s", check.What, check.Seen, check.Expected)
+				case !check.OK:
+					t.Logf("GOAL MISSED: %s: %s, goal %s", check.What, check.Seen, check.Expected)
+				default:
+					t.Logf("%s: %s", check.What, check.Seen)
 				}
 			}
 			if err != nil {

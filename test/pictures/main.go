@@ -60,7 +60,7 @@ func play(ctx context.Context, d drawing, keep string) (err error) {
 		}
 	}
 	for _, c := range t.Checks {
-		if !c.OK {
+		if c.Wrong() {
 			return fmt.Errorf("%s: %s is %s, expected %s: that is not the story to draw", c.Scene, c.What, c.Seen, c.Expected)
 		}
 	}

@@ -148,9 +148,10 @@ func (s *Stage) Apply(ctx context.Context) error {
 	return err
 }
 
-// StartLoad begins to call the sample Service by its cluster address.
+// StartLoad begins to call the sample Service by its cluster address. The client
+// is a patient one: that a busy machine is slow is no error of the Service's.
 func (s *Stage) StartLoad(ctx context.Context) (err error) {
-	s.Load, err = s.Call(ctx, load.Options{Rate: Rate})
+	s.Load, err = s.Call(ctx, load.Options{Rate: Rate, Timeout: 20 * time.Second})
 	return err
 }
 

@@ -3,6 +3,7 @@ package story
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/podgate/podgate/test/stage"
@@ -29,7 +30,13 @@ var Scenes = []Scene{
 type Check struct {
 	Scene, What, Expected, Seen string
 	OK                          bool
+	// Goal marks a time beside its goal. A busy machine may miss it, so that
+	// nothing is wrong if it was.
+	Goal bool
 }
+
+// Wrong reports whether what was seen is not what must be.
+func (c Check) Wrong() bool { return !c.OK && !c.Goal }
 
 // Mark is a moment at which Prometheus has seen what the story tells, for
 // pictures of it.
@@ -94,13 +101,14 @@ func (t *Teller) markSeen(ctx context.Context, name string) error {
 
 // check keeps an expectation and what was seen of it.
 func (t *Teller) check(what, expected, seen string, ok bool) {
-	t.Checks = append(t.Checks, Check{t.scene, what, expected, seen, ok})
+	t.Checks = append(t.Checks, Check{Scene: t.scene, What: what, Expected: expected, Seen: seen, OK: ok})
 }
 
-// within checks that something took no longer than a limit.
-func (t *Teller) within(what string, limit, took time.Duration) {
+// took keeps how long something took beside its goal.
+func (t *Teller) took(what string, goal, took time.Duration) {
 	t.Numbers[what] = took
-	t.check(what, "< "+limit.String(), took.Round(10*time.Millisecond).String(), took < limit)
+	t.check(what, "< "+goal.String(), round(took).String(), took < goal)
+	t.Checks[len(t.Checks)-1].Goal = true
 }
 
 // equal checks that two things read the same.
@@ -109,14 +117,17 @@ func (t *Teller) equal(what string, expected, seen any) {
 	t.check(what, e, s, e == s)
 }
 
-// OK reports whether everything was as expected.
-func (t *Teller) OK() bool {
+// OK reports whether everything was as it must be.
+func (t *Teller) OK() bool { return len(t.Checks) > 0 && !slices.ContainsFunc(t.Checks, Check.Wrong) }
+
+// Missed are the goals that were missed.
+func (t *Teller) Missed() (out []Check) {
 	for _, c := range t.Checks {
-		if !c.OK {
-			return false
+		if c.Goal && !c.OK {
+			out = append(out, c)
 		}
 	}
-	return len(t.Checks) > 0
+	return out
 }
 
 func percent(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
