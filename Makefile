@@ -36,8 +36,12 @@ test-unit: ## The fast part: unit, CRD and property tests
 test-simulate: ## The controller in worlds made up at random, and without each of its rules (STEPS=, SEED=)
 	cd test && go test -count=1 -timeout 6h -v ./simulate -simulate.steps $(or $(STEPS),100000) -simulate.seed $(or $(SEED),1) -simulate.table ../../docs/benchmarks/mutations.md
 
+.PHONY: programs
+programs: ## Build what the cluster in a box consists of, and install a browser: minutes, once
+	cd test && go run ./programs
+
 .PHONY: test-e2e
-test-e2e: ## End-to-end tests on a real cluster in a box
+test-e2e: programs ## End-to-end tests on a real cluster in a box
 	cd test && go test -count=1 -timeout 45m -v ./e2e/ ./cluster/ ./faults/ ./alerts/ ./schema/ ./page/ ./render/
 	cd test && go test -count=1 -timeout 10m -v ./traces/
 

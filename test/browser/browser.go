@@ -17,7 +17,7 @@ import (
 )
 
 // lifetime is how long a browser may be open, so that a page that hangs ends.
-const lifetime = 3 * time.Minute
+const lifetime = 5 * time.Minute
 
 // Browser is a tab, and what it complained of and asked the network for. It is the
 // context that chromedp's actions run in.
@@ -35,7 +35,7 @@ type Options struct {
 	Log           io.Writer
 }
 
-// Open starts a browser, which lives for three minutes at most. Where there is no
+// Open starts a browser, which lives for five minutes at most. Where there is no
 // Chromium the error is ErrNone. The caller closes it.
 func Open(ctx context.Context, o Options) (*Browser, error) {
 	path, err := find(ctx, o.Log)

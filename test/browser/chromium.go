@@ -13,6 +13,12 @@ import (
 // ErrNone says that there is no Chromium, and what to do.
 var ErrNone = errors.New("there is no Chromium, and it cannot be installed here. Install it (Debian: apt-get install chromium) and run this again")
 
+// Install installs a Chromium where there is none.
+func Install(ctx context.Context, log io.Writer) error {
+	_, err := find(ctx, log)
+	return err
+}
+
 // find is a Chromium of this machine. Where there is none, Debian's is installed if
 // that may be done; otherwise the error is ErrNone.
 func find(ctx context.Context, log io.Writer) (string, error) {

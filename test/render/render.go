@@ -86,11 +86,20 @@ func Dashboard(ctx context.Context, o Options) (*Picture, error) {
 	if err := chromedp.Do(b, chromedp.EmulateViewport(int64(o.Width), int64(height)), chromedp.Navigate(base)); err != nil {
 		return nil, err
 	}
-	if _, err := chromedp.Run(b, chromedp.Poll[chromedp.Void](ready, chromedp.WithPollingTimeout(time.Minute))); err != nil {
+	if _, err := chromedp.Run(b, chromedp.Poll[chromedp.Void](ready, chromedp.WithPollingTimeout(2*time.Minute))); err != nil {
 		complaints, _ := b.Heard()
 		return nil, fmt.Errorf("the page is not done: %w; the browser complains: %q", err, complaints)
 	}
 	return taken(b, o, base)
+}
+
+// Prepare builds the page and installs a browser if they are not there yet, which
+// drawing would do as well. Its errors are Dashboard's.
+func Prepare(ctx context.Context, log io.Writer) error {
+	if _, err := bundle(ctx, log); err != nil {
+		return err
+	}
+	return browser.Install(ctx, log)
 }
 
 // taken is the picture of a page that is done.
