@@ -181,6 +181,13 @@ func TestLogsAreReadOnce(t *testing.T) {
 	if got, err := l.bad(dir); err != nil || len(got) != 1 || !strings.HasPrefix(got[0], "panic") {
 		t.Errorf("%q, %v", got, err)
 	}
+	const asked = `{"msg":"Failed to watch","error":"pods is forbidden: User \"podgate\" cannot watch resource \"pods\"`
+	write("all is well\npods is forbidden: no\npanic: at the disco\n" +
+		asked + `: RBAC: [clusterrole.rbac.authorization.k8s.io \"system:service-account-issuer-discovery\" not found, and more]"}` + "\n" +
+		asked + `: RBAC: clusterrole.rbac.authorization.k8s.io \"podgate\" not found"}` + "\n" + asked + `"}` + "\n")
+	if got, err := l.bad(dir); err != nil || len(got) != 2 || !strings.Contains(got[0], `"podgate" not found`) {
+		t.Errorf("of an API server that has just started, a role that is missing, and one that does not suffice: %q, %v", got, err)
+	}
 }
 
 func TestALineIsQuotedAsItsMessageAndItsError(t *testing.T) {
