@@ -13,14 +13,59 @@ import (
 	"github.com/podgate/podgate/test/story"
 )
 
-// TestEndToEnd sets one stage for all cases; they run in order.
-func TestEndToEnd(t *testing.T) {
+// TestSample goes with the sample's fleet through the demo's story, and through what
+// needs its cluster for itself: one case after the other.
+func TestSample(t *testing.T) {
+	c := newCases(t, nil)
+	t.Run("ten wrong gates give ten messages", c.wrongGates)
+	t.Run("metrics are for those only who may read them", c.metricsAreGuarded)
+	t.Run("the story", c.story)
+	t.Run("the dashboards show who is out and why", c.dashboards)
+	t.Run("a backtest decides as the controller did", c.backtest)
+	t.Run("a hung Prometheus delays no override", c.hungPrometheus)
+	t.Run("kill -9 of the controller strands nobody", c.controllerKilled)
+	t.Run("a gate deleted behind the controller's back strands nobody", c.gateLost)
+	t.Run("no right was missing", c.rights)
+}
+
+// TestFleets has a cluster too, on which cases, each with a fleet of its own, run
+// beside each other, and then those that stop Prometheus or the controller.
+func TestFleets(t *testing.T) {
+	c := newCases(t, map[string]string{"podgate.dev/detector": "./e2e/testdata/detector"})
+	t.Run("an external detector has to be allowed and trusted", c.allowDetector)
+	people := c.manyGated(t)
+	plugin := c.installPlugin(t)
+	beside(t, // the longest first
+		one{"every panel shows what is so", c.panels},
+		one{"limits that are not numbers of pods", c.limits},
+		one{"kubectl podgate", plugin.cases},
+		one{"on the sample", c.onTheSample},
+		one{"a StatefulSet", c.statefulSet},
+		one{"a disruption budget", c.disruptionBudget},
+		one{"a person who puts a pod back", c.pardon},
+		one{"an autoscaler", c.autoscaler},
+		one{"an external detector names whom it likes", c.externalDetector},
+		one{"a rollout", c.rollout},
+		one{"a Service that keeps to its zone", c.zones},
+	)
+	t.Run("people come first, also without Prometheus", people.first)
+	t.Run("kubectl podgate notices a controller that is gone", plugin.controllerGone)
+	t.Run("a namespace goes with its gate", c.namespacesGo)
+	t.Run("no right was missing", c.rights)
+	t.Run("killed at every write", c.killedAtEveryWrite)
+	t.Run("two controllers in disorder", c.disorder)
+}
+
+// newCases starts a cluster for a test, with Podgate installed, beside those of other
+// tests.
+func newCases(t *testing.T, images map[string]string) *cases {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("starts a whole cluster, and builds Kubernetes the first time: not with -short")
 	}
+	t.Parallel()
 	began := time.Now()
-	s, err := stage.New(t.Context(), stage.Options{Log: t.Output(), KeepDir: os.Getenv("PODGATE_KEEP") == "1",
-		Images: map[string]string{"podgate.dev/detector": "./e2e/testdata/detector"}})
+	s, err := stage.New(t.Context(), stage.Options{Log: t.Output(), KeepDir: os.Getenv("PODGATE_KEEP") == "1", Images: images})
 	must(t, err)
 	t.Cleanup(func() {
 		if err := s.Stop(); err != nil {
@@ -29,40 +74,7 @@ func TestEndToEnd(t *testing.T) {
 	})
 	must(t, s.Install(t.Context()))
 	t.Logf("installed after %s; data plane: %s; notes: %q", time.Since(began).Round(time.Second), s.DataPlane(), s.Notes())
-
-	c := &cases{Stage: s}
-	t.Run("ten wrong gates give ten messages", c.wrongGates)
-	t.Run("metrics are for those only who may read them", c.metricsAreGuarded)
-	t.Run("the story", c.story)
-	t.Run("the dashboards show who is out and why", c.dashboards)
-	beside(t, "two",
-		one{"a backtest decides as the controller did", c.backtest}, // to the bit: beside one other only
-		one{"every panel shows what is so", c.panels},
-	)
-	t.Run("an external detector has to be allowed and trusted", c.allowDetector)
-	people := c.manyGated(t)
-	plugin := c.installPlugin(t)
-	beside(t, "many",
-		one{"kubectl podgate", plugin.cases},
-		one{"limits that are not numbers of pods", c.limits},
-		one{"on the sample", c.onTheSample},
-		one{"a disruption budget", c.disruptionBudget},
-		one{"a StatefulSet", c.statefulSet},
-		one{"a person who puts a pod back", c.pardon},
-		one{"a rollout", c.rollout},
-		one{"an autoscaler", c.autoscaler},
-		one{"an external detector names whom it likes", c.externalDetector},
-		one{"a Service that keeps to its zone", c.zones},
-	)
-	t.Run("people come first, also without Prometheus", people.first)
-	t.Run("a hung Prometheus delays no override", c.hungPrometheus)
-	t.Run("kubectl podgate notices a controller that is gone", plugin.controllerGone)
-	t.Run("kill -9 of the controller strands nobody", c.controllerKilled)
-	t.Run("a gate deleted behind the controller's back strands nobody", c.gateLost)
-	t.Run("a namespace goes with its gate", c.namespacesGo)
-	t.Run("no right was missing", c.rights)
-	t.Run("killed at every write", c.killedAtEveryWrite)
-	t.Run("two controllers in disorder", c.disorder)
+	return &cases{Stage: s}
 }
 
 // cases is what all cases need.
@@ -80,8 +92,8 @@ type one struct {
 
 // beside runs cases beside each other, as many at once as TestMain lets, and waits
 // for all.
-func beside(t *testing.T, who string, all ...one) {
-	t.Run(who+" beside each other", func(t *testing.T) {
+func beside(t *testing.T, all ...one) {
+	t.Run("beside each other", func(t *testing.T) {
 		for _, of := range all {
 			t.Run(of.name, func(t *testing.T) {
 				t.Parallel()
@@ -91,11 +103,16 @@ func beside(t *testing.T, who string, all ...one) {
 	})
 }
 
-// onTheSample are cases that share the sample's fleet, one after the other.
+// onTheSample are cases that need nothing besides the sample's fleet, one after the
+// other.
 func (c *cases) onTheSample(t *testing.T) {
+	must(t, c.Apply(t.Context()))
+	must(t, c.StartLoad(t.Context()))
 	t.Run("a gate that cannot work says what to change", c.refusals)
+	c.sample().known(t, 10)
 	t.Run("a dry run decides and writes nothing", c.dryRun)
 	t.Run("a pod without the label gets it at once", c.unlabelledPod)
+	c.Load.Stop()
 }
 
 // story asserts what the demo tells.

@@ -21,11 +21,12 @@ import (
 	"github.com/podgate/podgate/test/stage"
 )
 
-// TestMain lets three cases run beside each other, however many processors there
-// are: they mostly wait for the cluster, but two processors have enough to do.
+// TestMain lets TestSample and three cases of TestFleets run beside each other,
+// however many processors there are: they mostly wait for their cluster, but two
+// processors have enough to do.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	_ = flag.Set("test.parallel", "3") // a flag of every test program
+	_ = flag.Set("test.parallel", "4") // a flag of every test program
 	os.Exit(m.Run())
 }
 

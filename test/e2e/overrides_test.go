@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -121,7 +123,6 @@ func (f *peopleFirst) first(t *testing.T) {
 	})
 
 	well := f.inTraffic(t)
-	t.Setenv("KUBE_EDITOR", `sed -i -e 's#podgate.dev/traffic: "no"#podgate.dev/traffic: "yes"#'`)
 	for _, row := range []struct {
 		what string
 		pod  string
@@ -133,7 +134,7 @@ func (f *peopleFirst) first(t *testing.T) {
 				f.kubectl(t, "label", "--overwrite", "pod", pod, v1alpha1.LabelTraffic+"=yes")
 			}, putBack},
 		{"kubectl edit puts a gated pod back", f.sick[2],
-			func(pod string) { f.kubectl(t, "edit", "pod", pod) }, putBack},
+			func(pod string) { f.edit(t, pod, `s#podgate.dev/traffic: "no"#podgate.dev/traffic: "yes"#`) }, putBack},
 		{"another field manager puts a gated pod back", f.sick[3],
 			func(pod string) { f.applyAs(t, "alice", pod, v1alpha1.TrafficYes) }, putBack},
 		{"a pod's own manifest puts it back", single,
@@ -194,6 +195,16 @@ func (f *peopleFirst) first(t *testing.T) {
 		}
 	})
 	f.remove(t)
+}
+
+// edit edits a pod with kubectl edit, by a script of sed.
+func (f *fleet) edit(t *testing.T, pod, script string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), f.c.Cluster.Kubectl(), "-n", f.Namespace, "edit", "pod", pod)
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+f.c.Kubeconfig(), "KUBE_EDITOR=sed -i -e '"+script+"'")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("kubectl edit: %v: %s", err, out)
+	}
 }
 
 // applyAs applies a pod's traffic label, or none, as a field manager of its own

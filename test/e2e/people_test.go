@@ -82,10 +82,11 @@ func (c *cases) hungPrometheus(t *testing.T) {
 		{v1alpha1.LabelOverride + "-", "yes"},
 	} {
 		c.kubectl(t, "-n", "shop", "label", "pod", pods[1].Name, step.label)
-		if took := c.trafficIs(t, pods[1].Name, step.want); took > time.Second {
-			t.Errorf("%s took %s", step.label, took)
-		} else {
-			t.Logf("%s took %s", step.label, took)
+		// A query is given ten seconds: what waits for one takes some of them, and what
+		// does not takes a hundredth.
+		took := c.trafficIs(t, pods[1].Name, step.want)
+		if t.Logf("%s took %s", step.label, took); took > stage.Interval {
+			t.Errorf("%s waited for Prometheus", step.label)
 		}
 	}
 	c.readyIs(t, v1alpha1.ReasonMetricsUnavailable)
