@@ -5,6 +5,10 @@ import (
 	"time"
 )
 
+// OfLimit is the unit of the evidence of NewThreshold: how often the limit goes
+// into what the pod has beyond it, plus one.
+const OfLimit = "× the limit"
+
 // NewThreshold returns a detector for pods beyond a fixed limit: above it for
 // direction High, below it for Low.
 func NewThreshold(o RuleOptions, d Direction, limit float64) Detector {
@@ -20,7 +24,7 @@ type threshold struct {
 	limit     float64
 }
 
-func (threshold) unit() string { return "× the limit" }
+func (threshold) unit() string { return OfLimit }
 func (threshold) needs() int   { return 1 }
 func (threshold) looks() int   { return 1 }
 

@@ -385,6 +385,11 @@ func TestDecisionsReadWell(t *testing.T) {
 	if want := "errors: 30 % where its peers have 0 % (evidence 12.3 standard deviations, 3.5 needed; 100 events)"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
+	limited := func(w *world) { w.signal.Unit = anomaly.OfLimit }
+	got = fleet(10).bad(3, 9).edit(limited).decide().Decisions[0].Message
+	if want := "errors: 30 %, the limit is 0 % (100 events)"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
 	naming := func(w *world) { w.signal.Name, w.signal.Unit = "detector", anomaly.Naming }
 	got = fleet(10).bad(3, 9).edit(naming).decide().Decisions[0].Message
 	if want := "detector: the external detector names it, look after look"; got != want {

@@ -52,8 +52,11 @@ func (f Finding) String() string {
 	if f.Unit == nats {
 		return f.Signal + ": " + f.Explain(f.Kind)
 	}
-	if f.Unit == anomaly.Naming {
+	switch f.Unit {
+	case anomaly.Naming:
 		return f.Signal + ": " + f.naming()
+	case anomaly.OfLimit:
+		return fmt.Sprintf("%s: %s, the limit is %s (%s)", f.Signal, anomaly.Format(f.Kind, f.Level), anomaly.Format(f.Kind, f.Peers), f.samples())
 	}
 	return fmt.Sprintf("%s: %s where its peers have %s (evidence %.3g %s, %.3g needed; %s)",
 		f.Signal, anomaly.Format(f.Kind, f.Level), anomaly.Format(f.Kind, f.Peers),
