@@ -35,7 +35,7 @@ var mayImport = map[string]struct {
 	plugin + "gatefile":    {[]string{"api/v1alpha1", "config/crd"}, oneOf("k8s.io/", "sigs.k8s.io/yaml")},
 	plugin + "offline":     {nil, oneOf("github.com/prometheus/")},
 	plugin + "replay":      {[]string{"api/v1alpha1", "controller/decide", "controller/measure", "controller/source"}, oneOf()},
-	plugin + "report":      {[]string{"anomaly", "api/v1alpha1", plugin + "replay", "controller/decide"}, oneOf()},
+	plugin + "report":      {[]string{"anomaly", "api/v1alpha1", plugin + "replay", "controller/decide", "controller/source"}, oneOf()},
 	plugin + "convert":     {[]string{plugin + "gatefile"}, oneOf("github.com/prometheus/prometheus/", "k8s.io/apimachinery/", "sigs.k8s.io/yaml")},
 	plugin + "page":        {[]string{"anomaly", "api/v1alpha1", plugin + "replay", plugin + "report", "controller/decide", "controller/source"}, oneOf()},
 	plugin + "backtest": {[]string{"api/v1alpha1", plugin + "gatefile", plugin + "offline", plugin + "page", plugin + "replay", plugin + "report",

@@ -45,6 +45,8 @@ type Step struct {
 	// could speak for or against anybody.
 	Pods   []decide.Pod
 	Judged int
+	// Silent says that no signal had an answer about any pod at this look.
+	Silent bool
 	// Answers and Signals are the look, one a signal; nil between looks.
 	Answers []source.Answer
 	Signals []decide.Signal
@@ -156,7 +158,6 @@ func (r *run) warmUp() error {
 func (r *run) steps(begin time.Time, watch func(*Step) error) error {
 	whole := r.To.Sub(begin)
 	for {
-		r.spoken = r.spoken || speaks(r.moment, r.signals)
 		if err := r.look(watch); err != nil {
 			return err
 		}
@@ -185,7 +186,8 @@ func (r *run) look(watch func(*Step) error) error {
 	answers := r.moment.Answers[:r.signals]
 	signals := r.detectors.Judge(answers, r.Gate.Name, pods, r.policy, at, at)
 	said := r.asides.Said(r.moment.Answers[r.signals:len(r.questions)-1], r.Gate.Spec, pods)
-	step := &Step{At: at, Looked: true, Pods: pods, Answers: answers, Signals: signals}
+	step := &Step{At: at, Looked: true, Silent: !speaks(r.moment, r.signals), Pods: pods, Answers: answers, Signals: signals}
+	r.spoken = r.spoken || !step.Silent
 	for {
 		step.Judged = judged(step, r.Gate.Name, r.policy)
 		step.Plan = decide.Decide(decide.Input{

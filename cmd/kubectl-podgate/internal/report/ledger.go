@@ -68,8 +68,15 @@ func (l *Ledger) Watch(s *replay.Step) error {
 func (l *Ledger) look(s *replay.Step) {
 	l.Looks++
 	l.MostPods = max(l.MostPods, len(s.Pods))
-	l.PodTime += time.Duration(len(s.Pods)) * l.interval
-	l.Budget.Judged += time.Duration(s.Judged) * l.interval
+	if s.Silent {
+		l.Silent++
+	} else {
+		l.PodTime += time.Duration(len(s.Pods)) * l.interval
+		l.Budget.Judged += time.Duration(s.Judged) * l.interval
+		if l.LastData = s.At; l.FirstData.IsZero() {
+			l.FirstData = s.At
+		}
+	}
 	present := make(map[string]bool, len(s.Pods))
 	for _, p := range s.Pods {
 		l.pods[p.UID], present[p.UID] = p.Name, true
@@ -80,7 +87,7 @@ func (l *Ledger) look(s *replay.Step) {
 		}
 	}
 	for i, sig := range s.Signals {
-		l.Signals[i].see(s, sig)
+		l.Signals[i].see(s, sig, s.Answers[i])
 	}
 	l.common = spell(&l.CommonCause, l.common, s.At, l.interval, s.Plan.CommonCause)
 	suspicion := ""
@@ -154,6 +161,9 @@ func (l *Ledger) Close() *Summary {
 	}
 	l.Pods, l.GatedPods = len(l.pods), len(l.gated)
 	for i, e := range l.Episodes {
+		if e.To.After(l.LastData) && e.From.Before(l.LastData) { // of what comes after the data nothing is known
+			e.To, l.Episodes[i].To = l.LastData, l.LastData
+		}
 		l.OutTime += e.To.Sub(e.From)
 		if l.spent(i) {
 			l.WaitTime += e.To.Sub(e.From)

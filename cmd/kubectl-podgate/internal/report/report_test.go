@@ -15,6 +15,7 @@ import (
 	"github.com/podgate/podgate/cmd/kubectl-podgate/internal/replay"
 	"github.com/podgate/podgate/cmd/kubectl-podgate/internal/report"
 	"github.com/podgate/podgate/controller/decide"
+	"github.com/podgate/podgate/controller/source"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -49,6 +50,7 @@ func at(after time.Duration, edits ...func(*replay.Step)) *replay.Step {
 	}
 	s.Signals = []decide.Signal{{Name: "errors", Kind: anomaly.Ratio, Unit: "nats", Answered: 10,
 		Result: anomaly.Result{Verdicts: verdicts, Fleet: anomaly.Fleet{Judged: 10, Known: 10}}}}
+	s.Answers = []source.Answer{{ByPod: map[string]source.Sample{"web-0": {Bad: 1, Total: 100}}}}
 	s.Plan.Counts = decide.Counts{Total: 10, Limit: 2}
 	for _, e := range edits {
 		e(s)
@@ -84,6 +86,19 @@ func without(pods int) func(*replay.Step) {
 	return func(s *replay.Step) { s.Pods = s.Pods[pods:] }
 }
 
+// silent is a look without an answer.
+func silent(s *replay.Step) { s.Silent, s.Answers = true, []source.Answer{{}} }
+
+// answers replaces the answer about one pod.
+func answers(bad, total float64) func(*replay.Step) {
+	return func(s *replay.Step) { s.Answers[0].ByPod["web-0"] = source.Sample{Bad: bad, Total: total} }
+}
+
+// unknown says that the detector could not tell of some pods.
+func unknown(n int, missing string) func(*replay.Step) {
+	return func(s *replay.Step) { s.Signals[0].Unknown, s.Signals[0].Missing = n, missing }
+}
+
 const look = 15 * time.Second
 
 // TestBooks holds what is entered for a sequence of looks.
@@ -105,14 +120,61 @@ func TestBooks(t *testing.T) {
 		"a hold that comes back is another":   {[]*replay.Step{at(0, held), at(look), at(2*look, held)}, "3 looks; out 0s; HeldLimit 1 pods 2 times 2 looks"},
 		"a common cause has spells":           {[]*replay.Step{at(0, cause("x")), at(look, cause("y")), at(2 * look), at(3*look, cause("z"))}, "4 looks; out 0s; cause x 30s; cause z 15s"},
 	} {
-		l := report.NewLedger("", gate(t))
-		for _, s := range row.steps {
-			if err := l.Watch(s); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if got := told(l.Close()); got != row.want {
+		if got := told(closed(t, row.steps...)); got != row.want {
 			t.Errorf("%s: %s\nwant %s", name, got, row.want)
+		}
+	}
+}
+
+func closed(t *testing.T, steps ...*replay.Step) *report.Summary {
+	t.Helper()
+	l := report.NewLedger("", gate(t))
+	for _, s := range steps {
+		if err := l.Watch(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return l.Close()
+}
+
+// TestOnlyTimeWithDataCounts: of what is before, in a hole of, or after the data
+// nothing is known, and nothing is booked.
+func TestOnlyTimeWithDataCounts(t *testing.T) {
+	out := decided(decide.Gate, decide.ReasonOutlier, 3, 0)
+	s := closed(t, at(0, silent), at(look), at(2*look, silent), at(3*look, out), at(4*look), at(5*look, silent), at(6*look, silent))
+	want := "There is data from 2026-03-01 12:00:15Z to 2026-03-01 12:01:00Z; at 57.1 % of all looks there is none, and they do not count"
+	if got := s.Silence(); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if s.Looks != 7 || s.PodTime != 30*look || s.Budget.Judged != 30*look {
+		t.Errorf("%d looks, %s of pods, %s judged", s.Looks, s.PodTime, s.Budget.Judged)
+	}
+	if got := told(s); got != "7 looks; out 15s; web-3 15s StillOut" {
+		t.Error(got)
+	}
+	if got := closed(t, at(0), at(look)).Silence(); got != "" {
+		t.Errorf("of data without a hole it says %q", got)
+	}
+}
+
+// TestAQueryThatIsWrongIsNotACleanBill: what was never bad, or could never be
+// judged, is told.
+func TestAQueryThatIsWrongIsNotACleanBill(t *testing.T) {
+	const well = "answered at 100 % of the looks; nothing spoke against any pod that was not gated"
+	const more = "more bad events than events: 3 of 2"
+	for name, row := range map[string]struct {
+		steps []*replay.Step
+		want  string
+	}{
+		"all is well":            {[]*replay.Step{at(0), at(look)}, well},
+		"nothing was ever bad":   {[]*replay.Step{at(0, answers(0, 9)), at(look, answers(0, 9))}, well + "; not one event was bad, all the time: try the query ratio.bad in Prometheus, whether it is right"},
+		"no events":              {[]*replay.Step{at(0, answers(0, 0)), at(look, answers(0, 0))}, well},
+		"nobody could be told":   {[]*replay.Step{at(0, unknown(10, more)), at(look, unknown(10, more))}, "answered, but never so that a pod could be judged: " + more},
+		"at one look of two":     {[]*replay.Step{at(0, unknown(10, more)), at(look)}, well + "; at 50 % of the looks no pod could be judged: " + more},
+		"some could not be told": {[]*replay.Step{at(0, unknown(9, more)), at(look)}, well},
+	} {
+		if got := closed(t, row.steps...).Signals[0].Sentence(); got != row.want {
+			t.Errorf("%s: got  %s\nwant %s", name, got, row.want)
 		}
 	}
 }
@@ -157,7 +219,7 @@ func TestSignalsInWords(t *testing.T) {
 		"there was never a pod to judge":                                                  {},
 		"there was never data for half of the pods: try the query in Prometheus":          {Judged: 4},
 		"not asked: an external detector knows nothing of the past":                       {Judged: 4, Unit: anomaly.Naming},
-		"answered at 75 % of the looks; nothing spoke against any pod that was not gated": {Judged: 4, Answered: 3},
+		"answered at 75 % of the looks; nothing spoke against any pod that was not gated": {Judged: 4, Answered: 3, Told: 4},
 	} {
 		if got := seen.Sentence(); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)

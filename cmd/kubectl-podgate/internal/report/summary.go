@@ -8,6 +8,7 @@ import (
 	"github.com/podgate/podgate/anomaly"
 	"github.com/podgate/podgate/cmd/kubectl-podgate/internal/replay"
 	"github.com/podgate/podgate/controller/decide"
+	"github.com/podgate/podgate/controller/source"
 )
 
 // How an episode ended, besides the reasons of decide for a release.
@@ -26,6 +27,10 @@ type Summary struct {
 	// From and To are the first and the last look.
 	From, To time.Time
 	Looks    int
+	// Silent is at how many looks there was no data at all; FirstData and LastData are
+	// the first and the last look at which there was. Only time with data counts.
+	Silent              int
+	FirstData, LastData time.Time
 	// Pods is how many pods there were in all, MostPods at once; PodTime is the time
 	// that they were there, taken together, OutTime the part of it out of traffic.
 	Pods, MostPods   int
@@ -88,15 +93,23 @@ type Budget struct {
 type SignalSeen struct {
 	Name string
 	// Answered is at how many looks there was an answer for at least half of the
-	// judged pods, Judged at how many looks there were judged pods.
-	Answered, Judged int
+	// judged pods, Judged at how many looks there were judged pods, and Told at how many
+	// the detector could tell of one pod or more.
+	Answered, Judged, Told int
+	// Missing is what was missing where the detector could tell least: of MostUnknown
+	// pods at once.
+	Missing     string
+	MostUnknown int
+	// NeverBad says that a ratio had events, and not one of them was bad.
+	NeverBad bool
 	// Closest is the look at which the evidence against a pod came closest to its
 	// bar, among the pods that were never gated.
 	Closest   anomaly.Verdict
 	ClosestAt time.Time
 	Unit      string
 
-	closest map[string]closest // by UID
+	closest    map[string]closest // by UID
+	bad, total float64
 }
 
 // closest is the look at which most spoke against a pod.
@@ -105,13 +118,24 @@ type closest struct {
 	verdict anomaly.Verdict
 }
 
-// see takes in one look.
-func (g *SignalSeen) see(s *replay.Step, sig decide.Signal) {
+// see takes in one look: what the detector said, and on what answer.
+func (g *SignalSeen) see(s *replay.Step, sig decide.Signal, answer source.Answer) {
 	g.Unit = sig.Unit
 	if f := sig.Result.Fleet; f.Judged > 0 {
 		g.Judged++
 		if 2*sig.Answered >= f.Judged {
 			g.Answered++
+		}
+		if sig.Unknown < f.Judged {
+			g.Told++
+		}
+	}
+	if sig.Unknown > g.MostUnknown && sig.Answered > 0 {
+		g.MostUnknown, g.Missing = sig.Unknown, sig.Missing
+	}
+	if sig.Kind == anomaly.Ratio {
+		for _, sample := range answer.ByPod {
+			g.bad, g.total = g.bad+max(sample.Bad, 0), g.total+max(sample.Total, 0)
 		}
 	}
 	for _, v := range sig.Result.Verdicts {
@@ -124,6 +148,7 @@ func (g *SignalSeen) see(s *replay.Step, sig decide.Signal) {
 // close finds the closest look, among pods that were never gated; name tells what
 // a pod is called.
 func (g *SignalSeen) close(gated map[string]bool, name map[string]string) {
+	g.NeverBad = g.total > 0 && g.bad == 0
 	for _, uid := range slices.Sorted(maps.Keys(g.closest)) {
 		c := g.closest[uid]
 		if !gated[uid] && c.verdict.Excess() > g.Closest.Excess() {

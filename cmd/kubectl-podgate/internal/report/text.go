@@ -31,7 +31,11 @@ func (s *Summary) text(w io.Writer, explained bool) error {
 		name = " (" + s.Policy + ")"
 	}
 	fmt.Fprintf(&b, "TrafficGate %s%s, replayed from %s to %s: %s, %s looks\n", s.Gate, name, stamp(s.From), stamp(s.To), Span(s.To.Sub(s.From)), Thousands(s.Looks))
-	fmt.Fprintf(&b, "%s at once, %d in all\n\n", plural(s.MostPods, "pod"), s.Pods)
+	fmt.Fprintf(&b, "%s at once, %d in all\n", plural(s.MostPods, "pod"), s.Pods)
+	if text := s.Silence(); text != "" {
+		fmt.Fprintln(&b, text)
+	}
+	fmt.Fprintln(&b)
 	fmt.Fprintln(&b, s.Headline())
 	if len(s.Episodes) > 0 {
 		fmt.Fprintln(&b)
@@ -46,6 +50,15 @@ func (s *Summary) text(w io.Writer, explained bool) error {
 		return err
 	}
 	return meaning(w)
+}
+
+// Silence says at how many looks there was no data; nothing if that is one in a
+// hundred or less.
+func (s *Summary) Silence() string {
+	if 100*s.Silent <= s.Looks {
+		return ""
+	}
+	return fmt.Sprintf("There is data from %s to %s; at %s of all looks there is none, and they do not count", stamp(s.FirstData), stamp(s.LastData), share(s.Silent, s.Looks))
 }
 
 // meaning writes what has to be known to read a backtest right.
@@ -142,12 +155,21 @@ func (g SignalSeen) Sentence() string {
 		return "not asked: an external detector knows nothing of the past"
 	case g.Answered == 0:
 		return "there was never data for half of the pods: try the query in Prometheus"
+	case g.Told == 0:
+		return "answered, but never so that a pod could be judged: " + g.Missing
 	}
 	closest := "nothing spoke against any pod that was not gated"
 	if v := g.Closest; v.Evidence > 0 {
 		closest = fmt.Sprintf("closest without a gating: %s at %s, evidence %.3g of %.3g %s", v.Pod, stamp(g.ClosestAt), v.Evidence, v.Bar, g.Unit)
 	}
-	return fmt.Sprintf("answered at %s of the looks; %s", share(g.Answered, g.Judged), closest)
+	text := fmt.Sprintf("answered at %s of the looks; %s", share(g.Answered, g.Judged), closest)
+	if g.Told < g.Judged {
+		text += fmt.Sprintf("; at %s of the looks no pod could be judged: %s", share(g.Judged-g.Told, g.Judged), g.Missing)
+	}
+	if g.NeverBad {
+		text += "; not one event was bad, all the time: try the query ratio.bad in Prometheus, whether it is right"
+	}
+	return text
 }
 
 func (s *Summary) budget(b *strings.Builder) {
