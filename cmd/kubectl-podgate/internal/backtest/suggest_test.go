@@ -115,6 +115,36 @@ func TestSuggestFromAnIllFleet(t *testing.T) {
 	}
 }
 
+// TestSuggestOnlyWhatTheHistoryTells: where it tells nothing of a signal, or less than
+// it takes, nothing is proposed, and the gate's own floors stay.
+func TestSuggestOnlyWhatTheHistoryTells(t *testing.T) {
+	t.Chdir(t.TempDir())
+	recording{0.01, 1, 20, 15 * time.Second}.record(t, "history.om")
+	memory := policy + `  - {name: memory, value: "sum by (pod) (container_memory_working_set_bytes)", outlier: {minRatio: "1.5"}}` + "\n"
+	for name, row := range map[string]struct {
+		gate, args, want, kept string
+	}{
+		"a signal without data": {memory, "", "- memory: no data in this history, so nothing is proposed", `minRatio: "1.5"`},
+		"nothing is ever bad": {strings.Replace(policy, `code=~"5.."`, `code=~"6.."`, 1), "",
+			"events was bad: the query ratio.bad is wrong, or this history does not say how far apart healthy pods are, so nothing is proposed", `minRatio: "2"`},
+		"one pod":            {policy, "--pods checkout-1", "- errors: there were never 3 pods that could be judged at once: ", `minRatio: "2"`},
+		"half an hour":       {policy, "--from 2026-03-01T07:30:00Z --to 2026-03-01T08:00:00Z", "- errors: 3 pods or more could be judged for ", `minRatio: "2"`},
+		"a range of its own": {strings.ReplaceAll(policy, "[$__window]", "[5m]"), "", "- window: the queries look back 5m whatever it is", "window: 5m0s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			put(t, "gate.yaml", row.gate)
+			args := append([]string{"suggest", "-f", "gate.yaml", "--openmetrics", "history.om"}, strings.Fields(row.args)...)
+			said, err := cli(t, args...)
+			if err != nil || !strings.Contains(said, row.want) {
+				t.Errorf("want %s\n%s %v", row.want, said, err)
+			}
+			if gate, err := cli(t, append(args, "-o", "yaml")...); err != nil || !strings.Contains(gate, row.kept) {
+				t.Errorf("the gate has not %s: %s %v", row.kept, gate, err)
+			}
+		})
+	}
+}
+
 // TestSuggestSaysWhy holds what people are told.
 func TestSuggestSaysWhy(t *testing.T) {
 	t.Chdir(t.TempDir())

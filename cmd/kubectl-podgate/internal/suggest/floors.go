@@ -60,7 +60,7 @@ func (s *search) climb(rungs [][]string, set func(o *v1alpha1.Outlier, rung v1al
 func (s *search) ratios(p *Proposal) error {
 	rungs := make([][]string, len(p.Signals))
 	for k, sig := range s.Gate.Spec.Signals {
-		if sig.Outlier != nil {
+		if sig.Outlier != nil && !p.Signals[k].Silent {
 			rungs[k] = ratioRungs[kindOf(sig)]
 		}
 	}
@@ -89,7 +89,7 @@ func (s *search) ratios(p *Proposal) error {
 func (s *search) differences(p *Proposal) error {
 	rungs := make([][]string, len(p.Signals))
 	for k, sig := range s.Gate.Spec.Signals {
-		if sig.Outlier != nil && sig.Ratio != nil {
+		if sig.Outlier != nil && sig.Ratio != nil && !p.Signals[k].Silent {
 			rungs[k] = differenceRungs
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/podgate/podgate/api/v1alpha1"
 	"github.com/podgate/podgate/cmd/kubectl-podgate/internal/replay"
 	"github.com/podgate/podgate/controller/decide"
+	"github.com/podgate/podgate/controller/source"
 )
 
 // Options say which fleet is looked at.
@@ -49,7 +50,16 @@ type Signal struct {
 	// Unhealthy says that no floors keep the pods clear: that a pod was ill, or is
 	// not like the others.
 	Unhealthy bool
+	// Silent says that the history says too little of the signal to propose anything.
+	Silent bool
 }
+
+// A history speaks for a signal if so many pods could be judged at once, for so long,
+// taken together.
+const (
+	enoughPods = 3
+	enoughTime = time.Hour
+)
 
 // spare is the part of the bar that no healthy pod may come beyond. Some evidence
 // against one comes up by chance, the more the longer the history; at three
@@ -73,6 +83,10 @@ func For(ctx context.Context, src replay.Source, o Options) (*Proposal, error) {
 		p.Signals[k].Name = sig.Name
 		if sig.Outlier == nil {
 			p.Signals[k].Reasons = []string{"is judged by a rule that has nothing to propose for"}
+			continue
+		}
+		if why := s.heard[k].tooLittle(s.Gate.Spec.Interval.Std()); why != "" {
+			p.Signals[k].Silent, p.Signals[k].Reasons = true, []string{why + ", so nothing is proposed"}
 			continue
 		}
 		p.Signals[k].MinRatioWas, p.Signals[k].MinDifferenceWas = floorsOf(sig)
@@ -121,6 +135,56 @@ type search struct {
 	replays     int
 	from, to    time.Time
 	looks, pods int
+	// heard is what the last replay heard of each signal.
+	heard []heard
+}
+
+// heard is what a history says of one signal.
+type heard struct {
+	answered, judged int // looks
+	missing          string
+	ratio            bool
+	bad, total       float64
+}
+
+// hear takes in one look.
+func (h *heard) hear(sig decide.Signal, answer source.Answer) {
+	known := 0
+	for _, v := range sig.Result.Verdicts {
+		if v.Class != anomaly.Unknown {
+			known++
+		}
+	}
+	if sig.Answered > 0 {
+		h.answered++
+	}
+	if known >= enoughPods {
+		h.judged++
+	} else if sig.Missing != "" {
+		h.missing = sig.Missing
+	}
+	h.ratio = sig.Kind == anomaly.Ratio
+	for _, s := range answer.ByPod {
+		h.bad, h.total = h.bad+s.Bad, h.total+s.Total
+	}
+}
+
+// tooLittle says why the history does not speak for the signal; nothing if it does.
+func (h heard) tooLittle(interval time.Duration) string {
+	long := time.Duration(h.judged) * interval
+	switch {
+	case h.answered == 0:
+		return "no data in this history"
+	case h.judged == 0 && h.missing != "":
+		return fmt.Sprintf("there were never %d pods that could be judged at once: %s", enoughPods, h.missing)
+	case h.judged == 0:
+		return fmt.Sprintf("there were never %d pods that could be judged at once", enoughPods)
+	case long < enoughTime:
+		return fmt.Sprintf("%d pods or more could be judged for %s in all, and %s are needed", enoughPods, short(long), short(enoughTime))
+	case h.ratio && h.bad == 0:
+		return fmt.Sprintf("not one of %.4g events was bad: the query ratio.bad is wrong, or this history does not say how far apart healthy pods are", h.total)
+	}
+	return ""
 }
 
 // closest is the look at which the evidence against a pod came closest to its bar.
@@ -145,6 +209,7 @@ func (s *search) run(gate *v1alpha1.TrafficGate, watch func(*replay.Step)) ([]cl
 	gate = gate.DeepCopy()
 	gate.Spec.Limits.MinServing = 1 << 30 // holds back everything
 	out := make([]closest, len(gate.Spec.Signals))
+	s.heard = make([]heard, len(out))
 	s.from, s.looks, s.pods = time.Time{}, 0, 0
 	err := replay.Run(s.ctx, s.src, replay.Options{Gate: gate, From: s.From, To: s.To, Known: s.Known}, func(step *replay.Step) error {
 		if !step.Looked {
@@ -156,6 +221,9 @@ func (s *search) run(gate *v1alpha1.TrafficGate, watch func(*replay.Step)) ([]cl
 		s.to, s.pods = step.At, max(s.pods, len(step.Pods))
 		if watch != nil {
 			watch(step)
+		}
+		for k, sig := range step.Signals {
+			s.heard[k].hear(sig, step.Answers[k])
 		}
 		if step.Plan.CommonCause != "" {
 			return nil

@@ -11,13 +11,11 @@ func (p *Proposal) Text(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "TrafficGate %s/%s on the history from %s to %s: %d looks, %d pods at once\n\n", p.Gate.Namespace, p.Gate.Name,
 		p.From.UTC().Format("2006-01-02 15:04:05Z"), p.To.UTC().Format("2006-01-02 15:04:05Z"), p.Looks, p.Pods)
-	if !p.Changed() {
-		fmt.Fprint(&b, "Nothing to change: this is what would be proposed.\n\n")
-	}
+	fmt.Fprint(&b, p.headline())
 	fmt.Fprintf(&b, "spec:\n  window: %s%s\n  signals:\n", short(p.Window.Proposed), was(short(p.Window.Was), short(p.Window.Proposed)))
 	for _, s := range p.Signals {
 		fmt.Fprintf(&b, "  - name: %s\n", s.Name)
-		if s.MinRatio != "" {
+		if s.MinRatio != "" && !s.Unhealthy {
 			fmt.Fprintf(&b, "    outlier:\n      minRatio: %q%s\n      minDifference: %q%s\n", s.MinRatio, was(s.MinRatioWas, s.MinRatio), s.MinDifference, was(s.MinDifferenceWas, s.MinDifference))
 		}
 	}
@@ -42,6 +40,30 @@ not what you care about: write more where a smaller difference is not worth a po
 `)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// headline says what the proposal is worth, if it is not just that.
+func (p *Proposal) headline() string {
+	var unhealthy, silent []string
+	for _, s := range p.Signals {
+		if s.Unhealthy {
+			unhealthy = append(unhealthy, s.Name)
+		}
+		if s.Silent {
+			silent = append(silent, s.Name)
+		}
+	}
+	text := ""
+	if len(unhealthy) > 0 {
+		text += fmt.Sprintf("No floors for %s: this is no healthy fleet, see below.\n\n", strings.Join(unhealthy, ", "))
+	}
+	if len(silent) > 0 {
+		text += fmt.Sprintf("No floors for %s: the history says too little, see below.\n\n", strings.Join(silent, ", "))
+	}
+	if text == "" && !p.Changed() {
+		text = "Nothing to change: this is what would be proposed.\n\n"
+	}
+	return text
 }
 
 func was(before, now string) string {

@@ -48,6 +48,10 @@ func (s *search) window() (w Window, err error) {
 		return w, err
 	}
 	need := spec.Interval.Std()
+	if back := lookBack(s.Gate); back > 0 {
+		need = max(need, back)
+		w.Reasons = append(w.Reasons, fmt.Sprintf("the queries look back %s whatever it is, and what is longer ago must not be taken for new; only $__window follows it", short(back)))
+	}
 	w.Reasons = append(w.Reasons, fmt.Sprintf("no shorter than the interval, %s, or some of what happens is never looked at", need))
 	if w.Scrape > 0 {
 		need = max(need, scrapes*w.Scrape)
@@ -65,7 +69,7 @@ func (s *search) window() (w Window, err error) {
 	if i := slices.IndexFunc(windows, func(d time.Duration) bool { return d >= need }); i >= 0 {
 		w.Proposed = windows[i]
 	}
-	w.Proposed = max(w.Proposed, spec.Interval.Std())
+	w.Proposed = max(w.Proposed, spec.Interval.Std(), lookBack(s.Gate))
 	return w, nil
 }
 
@@ -183,6 +187,40 @@ func (s *search) every(q source.Question) (time.Duration, error) {
 	}
 	slices.Sort(counts)
 	return time.Duration(scrapePeriod.Seconds() / counts[len(counts)/2] * float64(time.Second)).Round(time.Second), nil
+}
+
+// lookBack is the longest time that a gate's queries look back, apart from
+// $__window.
+func lookBack(gate *v1alpha1.TrafficGate) (longest time.Duration) {
+	const window = 7*time.Hour + 13*time.Minute + 17*time.Second // nobody writes this
+	gate = gate.DeepCopy()
+	widen(gate, window)
+	for _, q := range measure.Questions(gate) {
+		for _, query := range []string{q.Bad, q.Total, q.Histogram, q.Value} {
+			expr, err := parser.NewParser(parser.Options{}).ParseExpr(query)
+			if err != nil {
+				continue
+			}
+			parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
+				switch n := node.(type) {
+				case *parser.MatrixSelector:
+					longest = max(longest, other(n.Range, window))
+				case *parser.SubqueryExpr:
+					longest = max(longest, other(n.Range, window))
+				}
+				return nil
+			})
+		}
+	}
+	return longest
+}
+
+// other is a time, unless it is the window.
+func other(d, window time.Duration) time.Duration {
+	if d == window {
+		return 0
+	}
+	return d
 }
 
 // selectors are what a query reads; none if it cannot be parsed.
