@@ -71,6 +71,8 @@ func (f *fleet) looksWell(t *testing.T) {
 
 // hungPrometheus: a Prometheus that accepts connections and never answers.
 func (c *cases) hungPrometheus(t *testing.T) {
+	must(t, c.Apply(t.Context())) // the case before has deleted the gate
+	c.sample().known(t, 10)
 	pods, err := c.Pods(t.Context())
 	must(t, err)
 	prometheus := c.Component("prometheus")
