@@ -110,7 +110,8 @@ func patchOf(pod *corev1.Pod, trafficLabel string, d decide.Decision) []operatio
 	// testing for: a label that isn't there, and a map that is made below and must
 	// not replace one.
 	takesOut := d.Action == decide.Gate || d.Action == decide.HoldOut || d.Reason == decide.ReasonVoided
-	if takesOut || !d.Before.Labelled || len(pod.Annotations) == 0 {
+	held := d.Action == decide.Note && d.Reason == decide.ReasonOverride // as long as the person says so
+	if takesOut || held || !d.Before.Labelled || len(pod.Annotations) == 0 {
 		ops = append(ops, operation{"test", "/metadata/resourceVersion", pod.ResourceVersion})
 	}
 	if relabels := d.Action != decide.Note && (d.Traffic != d.Before.Traffic || !d.Before.Labelled); relabels {
@@ -120,7 +121,8 @@ func patchOf(pod *corev1.Pod, trafficLabel string, d decide.Decision) []operatio
 		ops = append(ops, operation{"add", label, d.Traffic})
 	}
 	want := fleet.AnnotationsOf(d.Memory, trafficLabel)
-	maps.Copy(want, deletionCost(pod.Annotations, !d.Memory.GatedAt.IsZero() && !d.Memory.GatedUntil.IsZero()))
+	onEvidence := !d.Memory.GatedAt.IsZero() && !d.Memory.GatedUntil.IsZero() && d.Before.Override != v1alpha1.OverrideNo
+	maps.Copy(want, deletionCost(pod.Annotations, onEvidence))
 	return append(ops, annotationOps(pod.Annotations, want)...)
 }
 

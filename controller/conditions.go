@@ -61,7 +61,7 @@ func readyCondition(gate *v1alpha1.TrafficGate, state *gateState, o outcome, met
 	enforce := gate.Spec.Mode == v1alpha1.ModeEnforce
 	switch {
 	case state.failedPasses >= 3:
-		return is(metav1.ConditionFalse, v1alpha1.ReasonWriteFailed, "%d passes in a row could not do what was decided: %v", state.failedPasses, o.err)
+		return is(metav1.ConditionFalse, v1alpha1.ReasonWriteFailed, "%d passes in a row could not do what was decided: %v", state.failedPasses, state.failure)
 	case gate.Spec.Mode == v1alpha1.ModeSuspended:
 		return is(metav1.ConditionTrue, v1alpha1.ReasonSuspended, "suspended: every pod is back, nothing is watched")
 	case enforce && o.w.unenrolled != "":

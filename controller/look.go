@@ -65,10 +65,17 @@ type gateState struct {
 	commonCauseAt time.Time
 	// failedPasses counts the passes in a row whose writes failed.
 	failedPasses int
+	// failure is why the last of them failed; later passes that had nothing to write
+	// know nothing of it.
+	failure error
 	// shadow is what a dry run has decided about pods, by UID.
 	shadow map[string]shadowed
 	// told remembers the last hold that was reported of each pod.
 	told map[string]decide.Reason
+	// written is the status that was written last, and decision the sentence about the
+	// last look.
+	written  *v1alpha1.TrafficGateStatus
+	decision string
 	// logged is the generation of the gate whose spec was logged last.
 	logged int64
 	// trace is that of the last look whose answer was taken in; nil before the first.
@@ -158,7 +165,7 @@ func (r *Reconciler) measure(gate *v1alpha1.TrafficGate, state *gateState, w *wo
 		}
 		state.detectors, state.remembered, state.nextHistory = made, false, time.Time{}
 		state.signals, state.looked, state.nextLook = nil, false, time.Time{}
-		state.said, state.undone = measure.Said{}, 0
+		state.said, state.undone, state.decision = measure.Said{}, 0, ""
 		r.metrics.ForgetSignals(gate)
 	}
 	fresh, err := r.takeAnswer(gate, state, w, now)
@@ -189,6 +196,7 @@ func tooOld(gate *v1alpha1.TrafficGate, at, now time.Time) bool {
 func (s *gateState) rest() {
 	s.detectors, s.signals, s.looked, s.nextLook = nil, nil, false, time.Time{}
 	s.said, s.undone, s.refused, s.commonCauseAt = measure.Said{}, 0, nil, time.Time{}
+	s.written, s.decision = nil, ""
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.answered != nil {
@@ -197,15 +205,30 @@ func (s *gateState) rest() {
 	}
 }
 
+// refresh gives a gate that the cache knows from before the last write of its status
+// that status: a pass that did not look passes on what it says of the last look. It
+// returns the status as the cache has it, which may also be another controller's.
+func (s *gateState) refresh(gate *v1alpha1.TrafficGate) (known v1alpha1.TrafficGateStatus) {
+	known = *gate.Status.DeepCopy()
+	if s.written == nil || s.written.LastEvaluation == nil {
+		return known
+	}
+	if last := known.LastEvaluation; last == nil || last.Time.Before(&s.written.LastEvaluation.Time) {
+		gate.Status = *s.written.DeepCopy()
+		gate.Status.Gating = known.Gating
+	}
+	return known
+}
+
 // count counts failed passes in a row. A pass that had nothing to do proves
 // nothing: what failed at the last look is tried again at the next.
 func (s *gateState) count(o outcome) {
 	wrote := slices.ContainsFunc(o.done, decide.Decision.Writes)
 	switch {
 	case o.err != nil:
-		s.failedPasses++
+		s.failedPasses, s.failure = s.failedPasses+1, o.err
 	case o.looked || wrote:
-		s.failedPasses = 0
+		s.failedPasses, s.failure = 0, nil
 	}
 }
 
@@ -262,6 +285,7 @@ func (r *Reconciler) takeAnswer(gate *v1alpha1.TrafficGate, state *gateState, w 
 	}
 	state.trace = answered.trace
 	r.metrics.Look(gate, lookOf(gate, answered, w, now))
+	well := answered.prometheusIsWell(gate)
 	if tooOld(gate, answered.at, now) {
 		answered = answered.late(now)
 	}
@@ -269,7 +293,7 @@ func (r *Reconciler) takeAnswer(gate *v1alpha1.TrafficGate, state *gateState, w 
 	if actsAsDryRun(gate, w) {
 		pods = state.shadowed(w.pods)
 	}
-	if err := state.learn(gate, answered, pods, w, now); err != nil {
+	if err := state.learn(gate, answered, well, pods, w, now); err != nil {
 		return false, err
 	}
 	state.signals = state.detectors.Judge(answered.answers, gate.Name, pods, w.policy, answered.at, now)
@@ -303,12 +327,18 @@ func newDetectors(spec v1alpha1.TrafficGateSpec) (*measure.Detectors, error) {
 	return made, nil
 }
 
-// late is a look whose answers came too late to act on: no answers.
+// late is a look whose answers came too late to act on: no answers. The past does
+// not get old: what took long may have been its history, which is not to be asked
+// for again and again.
 func (l *look) late(now time.Time) *look {
-	out := &look{at: l.at, spec: l.spec, answers: make([]source.Answer, len(l.answers))}
+	out := &look{at: l.at, spec: l.spec, answers: make([]source.Answer, len(l.answers)), history: l.history, historyErr: l.historyErr, remembers: l.remembers}
+	remedy := "ask for less, or give Prometheus more"
+	if l.remembers || l.historyErr != nil {
+		remedy = fmt.Sprintf("the last %s were asked for first, as after a restart; the next look comes without them", measure.HistoryLength)
+	}
 	for i := range out.answers {
-		out.answers[i].Err = fmt.Errorf("the answers as of %s came after %s, too late to act on: ask for less, or give Prometheus more",
-			l.at.UTC().Format(time.TimeOnly), now.Sub(l.at).Round(time.Second))
+		out.answers[i].Err = fmt.Errorf("the answers as of %s came after %s, too late to act on: %s",
+			l.at.UTC().Format(time.TimeOnly), now.Sub(l.at).Round(time.Second), remedy)
 	}
 	return out
 }
@@ -324,10 +354,11 @@ func (l *look) prometheusIsWell(gate *v1alpha1.TrafficGate) bool {
 	return true
 }
 
-// learn gives the detectors their history, once there is an answer with it.
-// Looks that were taken without it are part of it.
-func (s *gateState) learn(gate *v1alpha1.TrafficGate, answered *look, pods []decide.Pod, w *world, now time.Time) error {
-	if answered.historyErr != nil && answered.prometheusIsWell(gate) {
+// learn gives the detectors their history, once there is an answer with it; well says
+// that Prometheus had an answer about the present. Looks that were taken without the
+// history are part of it.
+func (s *gateState) learn(gate *v1alpha1.TrafficGate, answered *look, well bool, pods []decide.Pod, w *world, now time.Time) error {
+	if answered.historyErr != nil && well {
 		s.nextHistory = answered.at.Add(historyRetry) // Prometheus is well, the past is too much for it
 	}
 	if s.remembered || !answered.remembers {

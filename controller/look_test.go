@@ -66,7 +66,7 @@ func TestARestartForgetsNothing(t *testing.T) {
 	want := lived.Judge(now.Answers, gate.Name, pods, w.policy, now.At, noon)
 
 	state := &gateState{}
-	if err := state.learn(gate, &look{history: history, remembers: true, answers: now.Answers}, pods, w, noon); err != nil {
+	if err := state.learn(gate, &look{history: history, remembers: true, answers: now.Answers}, true, pods, w, noon); err != nil {
 		t.Fatal(err)
 	}
 	got := state.detectors.Judge(now.Answers, gate.Name, pods, w.policy, now.At, noon)
@@ -92,7 +92,7 @@ func TestHistoryIsAskedForUntilItComes(t *testing.T) {
 		{"only the past is too much", look{at: noon, answers: well, historyErr: errors.New("too slow")}, false, true},
 		{"it comes", look{at: noon, answers: well, remembers: true}, true, true},
 	} {
-		if err := state.learn(gate, &step.look, nil, w, noon); err != nil {
+		if err := state.learn(gate, &step.look, step.look.prometheusIsWell(gate), nil, w, noon); err != nil {
 			t.Fatal(err)
 		}
 		if state.remembered != step.remembered || state.nextHistory.After(noon) != step.sparedUntilNow {

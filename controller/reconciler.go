@@ -76,6 +76,7 @@ func (r *Reconciler) pass(ctx context.Context, gate *v1alpha1.TrafficGate) (time
 	}
 	now := r.Clock.Now()
 	state := r.states.of(gate, now)
+	known := state.refresh(gate)
 	looked := false
 	if idle(gate, w) != "" {
 		state.rest()
@@ -92,7 +93,7 @@ func (r *Reconciler) pass(ctx context.Context, gate *v1alpha1.TrafficGate) (time
 	if unsafe != nil && looked {
 		looked, state.undone = false, gate.Generation
 	}
-	done := outcome{w: w, looked: looked, sure: true, now: now}
+	done := outcome{w: w, known: known, looked: looked, sure: true, now: now}
 	done.plan = r.plan(gate, state, done)
 	done.err = errors.Join(unsafe, r.carryOut(ctx, gate, state, &done))
 	state.count(done)
@@ -106,7 +107,9 @@ func (r *Reconciler) pass(ctx context.Context, gate *v1alpha1.TrafficGate) (time
 
 // outcome is a pass as it is reported.
 type outcome struct {
-	w      *world
+	w *world
+	// known is the gate's status as the cache has it.
+	known  v1alpha1.TrafficGateStatus
 	plan   decide.Plan
 	looked bool
 	// sure says that nothing is to be confirmed any more, or was.

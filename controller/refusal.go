@@ -114,8 +114,9 @@ func (r *Reconciler) selectorKeys(ctx context.Context, namespace string, owner *
 	case apierrors.IsNotFound(err):
 		return nil, nil // its pods go soon
 	case apierrors.IsForbidden(err), meta.IsNoMatchError(err):
-		return nil, fleet.Refuse(v1alpha1.ReasonWorkloadUnreadable,
-			"%s %s (%s) cannot be read, so nobody knows whether it selects its pods by the traffic label: grant the controller's role \"get\" on it", owner.Kind, owner.Name, owner.APIVersion)
+		// An API server that has just started says so too, until it knows its roles: that
+		// must not bring back whom the gate has taken out, as a refusal would.
+		return nil, fmt.Errorf("%s %s (%s) cannot be read: grant the controller's role \"get\" on it (%w)", owner.Kind, owner.Name, owner.APIVersion, err)
 	case err != nil:
 		return nil, fmt.Errorf("reading %s %s: %w", owner.Kind, owner.Name, err)
 	}

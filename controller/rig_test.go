@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -157,10 +158,32 @@ func newRig(t *testing.T, n int, edit func(*v1alpha1.TrafficGate), pods func(i i
 	return g
 }
 
-// pass runs one reconcile.
+// reconcile runs one reconcile.
+func (g *rig) reconcile() (ctrl.Result, error) {
+	return g.r.Reconcile(context.Background(), ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "shop", Name: "web"}})
+}
+
+// pass runs one reconcile, whenever the next may be due.
 func (g *rig) pass() error {
-	_, err := g.r.Reconcile(context.Background(), ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "shop", Name: "web"}})
+	_, err := g.reconcile()
 	return err
+}
+
+// gate is the gate as the API server has it.
+func (g *rig) gate() *v1alpha1.TrafficGate {
+	gate := &v1alpha1.TrafficGate{}
+	if err := g.c.Get(context.Background(), types.NamespacedName{Namespace: "shop", Name: "web"}, gate); err != nil {
+		g.t.Fatal(err)
+	}
+	return gate
+}
+
+// ready is the gate's Ready condition; nothing in it before the first report.
+func (g *rig) ready() metav1.Condition {
+	if c := meta.FindStatusCondition(g.gate().Status.Conditions, v1alpha1.ConditionReady); c != nil {
+		return *c
+	}
+	return metav1.Condition{}
 }
 
 // look advances to the next tick, asks, waits for the answer, takes it.

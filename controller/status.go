@@ -30,9 +30,10 @@ const heartbeat = time.Minute
 func (r *Reconciler) report(ctx context.Context, gate *v1alpha1.TrafficGate, state *gateState, o outcome) error {
 	status := statusOf(gate, state, o)
 	var err error
-	if worthWriting(gate.Status, status) {
+	if worthWriting(o.known, status) {
 		err = r.writeStatus(ctx, gate, status)
 		r.metrics.StatusWrite(err)
+		state.noteWritten(status, err)
 	}
 	r.metrics.Pass(gate, passOf(gate, state, o))
 	r.tellChanges(gate, status)
@@ -43,6 +44,17 @@ func (r *Reconciler) report(ctx context.Context, gate *v1alpha1.TrafficGate, sta
 	seen.dryRun = true
 	r.announce(ctx, seen, state.news(o.rehearsed))
 	return client.IgnoreNotFound(err)
+}
+
+// noteWritten keeps a status that was written, as the API server has it.
+func (s *gateState) noteWritten(status v1alpha1.TrafficGateStatus, err error) {
+	if err != nil {
+		return
+	}
+	s.written = status.DeepCopy()
+	if e := s.written.LastEvaluation; e != nil {
+		e.Time = e.Time.Rfc3339Copy()
+	}
 }
 
 // announce counts decisions, logs them and tells of them.
@@ -192,10 +204,12 @@ func statusOf(gate *v1alpha1.TrafficGate, state *gateState, o outcome) v1alpha1.
 	case idle(gate, o.w) != "":
 		s.LastEvaluation = nil
 	case state.looked:
-		s.LastEvaluation = &v1alpha1.Evaluation{Time: metav1.NewTime(state.lookedAt), Decision: sentence(o), Signals: signalsOf(state)}
-		if !o.looked && gate.Status.LastEvaluation != nil {
-			s.LastEvaluation.Decision = gate.Status.LastEvaluation.Decision
+		if known := gate.Status.LastEvaluation; o.looked || state.decision == "" && known == nil {
+			state.decision = sentence(o)
+		} else if state.decision == "" {
+			state.decision = known.Decision
 		}
+		s.LastEvaluation = &v1alpha1.Evaluation{Time: metav1.NewTime(state.lookedAt), Decision: state.decision, Signals: signalsOf(state)}
 	}
 	return s
 }

@@ -149,6 +149,10 @@ var releaseAllMessages = map[Reason]string{
 // of its fleet any more, and takes its notes off the others.
 func (s *step) releaseStrays() {
 	for _, p := range s.Strays {
+		if p.overrideOver(s.Now) {
+			s.plan.Decisions = append(s.plan.Decisions, about(p, s.expiry(p)))
+			p = p.withoutOverride()
+		}
 		if s.ReleaseAll == ReasonRefused && p.Override == v1alpha1.OverrideNo {
 			continue // whether it left cannot be told, and a person looks after it
 		}

@@ -36,12 +36,24 @@ type Finding struct {
 	Unit       string
 	SignalSeen anomaly.Fleet
 	anomaly.Verdict
+	// doubted says that another signal does not call the pod well.
+	doubted bool
 }
 
 // Healthy reports whether there is evidence that the pod is well: a verdict, and
-// nothing that speaks against it, or proof that it got well since.
+// no signal with anything that speaks against it, or proof that it got well since.
 func (f Finding) Healthy() bool {
-	return f.Class == anomaly.Normal && (f.Excess() < 1 || f.Recovery >= anomaly.Recovered)
+	return f.Class == anomaly.Normal && !f.doubted && well(f.Unit, f.Verdict)
+}
+
+// well reports whether a verdict calls its pod well. Evidence in nats that has not
+// reached its bar is no health: it is gathered from look to look, halved while the
+// pod is out, and at nothing after a restart.
+func well(unit string, v anomaly.Verdict) bool {
+	if v.Recovery >= anomaly.Recovered {
+		return true
+	}
+	return v.Excess() < 1 && (unit != nats || v.Evidence <= 0)
 }
 
 // String is the finding as a sentence.
@@ -90,9 +102,13 @@ const nats = "nats"
 func Findings(signals []Signal) map[string]Finding {
 	out := map[string]Finding{}
 	sequential := map[string][]anomaly.Verdict{}
+	doubted := map[string]bool{}
 	for _, s := range signals {
 		for _, v := range s.Result.Verdicts {
-			f := Finding{s.Name, s.Kind, s.Unit, s.Result.Fleet, v}
+			f := Finding{Signal: s.Name, Kind: s.Kind, Unit: s.Unit, SignalSeen: s.Result.Fleet, Verdict: v}
+			if v.Class != anomaly.Unknown && !well(s.Unit, v) {
+				doubted[v.Pod] = true
+			}
 			if before, ok := out[v.Pod]; !ok || f.outweighs(before) {
 				out[v.Pod] = f
 			}
@@ -109,22 +125,35 @@ func Findings(signals []Signal) map[string]Finding {
 			}
 		}
 	}
+	for pod := range doubted {
+		f := out[pod]
+		f.doubted = true
+		out[pod] = f
+	}
 	return out
 }
 
 func (f Finding) outweighs(other Finding) bool {
-	if a, b := rank(f.Class), rank(other.Class); a != b {
+	if a, b := f.rank(), other.rank(); a != b {
 		return a > b
 	}
 	return f.Excess() > other.Excess()
 }
 
-func rank(c anomaly.Class) int {
-	switch c {
-	case anomaly.Outlier:
+// rank is higher the more a finding says. A signal with data about few pods must not
+// stand before one that knows them all.
+func (f Finding) rank() int {
+	switch {
+	case f.Class == anomaly.Outlier && !f.incomplete():
+		return 3
+	case f.Class == anomaly.Outlier:
 		return 2
-	case anomaly.Normal:
+	case f.Class == anomaly.Normal:
 		return 1
 	}
 	return 0
 }
+
+// incomplete reports whether the signal has data about fewer than half of the
+// judged pods.
+func (f Finding) incomplete() bool { return 2*f.SignalSeen.Known < f.SignalSeen.Judged }

@@ -84,9 +84,8 @@ func busy(s *step, p Pod) string {
 // incompleteMetrics: where fewer than half of the judged pods have an answer,
 // nobody knows what is normal.
 func incompleteMetrics(s *step, p Pod) string {
-	f := s.finding(p).SignalSeen
-	if 2*f.Known < f.Judged {
-		return fmt.Sprintf("only %d of %d pods have data", f.Known, f.Judged)
+	if f := s.finding(p); f.incomplete() {
+		return fmt.Sprintf("only %d of %d pods have data", f.SignalSeen.Known, f.SignalSeen.Judged)
 	}
 	return ""
 }

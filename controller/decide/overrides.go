@@ -13,11 +13,9 @@ import (
 // took off goes as well, so that an old time cannot end the next override.
 func (s *step) endOverrides() {
 	for i, p := range s.pods {
-		d := Decision{Action: Expire, Traffic: p.Traffic, Memory: p.Memory}
+		d := s.expiry(p)
 		switch {
 		case p.overrideOver(s.Now):
-			d.Reason = ReasonOverrideExpired
-			d.Message = fmt.Sprintf("the override %s was to last until %s", p.Override, p.OverrideTime)
 		case p.Override == "" && (p.OverrideTime != "" || p.OverrideReason != ""):
 			d.Reason, d.Message = ReasonOverrideRemoved, "the override is gone, and so is what was noted of it"
 		default:
@@ -27,6 +25,12 @@ func (s *step) endOverrides() {
 		s.pods[i] = s.pods[i].withoutOverride()
 		s.expired[p.UID] = d.Reason == ReasonOverrideExpired
 	}
+}
+
+// expiry ends a pod's override because its time is up.
+func (s *step) expiry(p Pod) Decision {
+	return Decision{Action: Expire, Reason: ReasonOverrideExpired, Traffic: p.Traffic, Memory: p.Memory,
+		Message: fmt.Sprintf("the override %s was to last until %s", p.Override, p.OverrideTime)}
 }
 
 // overrideOver reports whether the override's time is up.
@@ -67,6 +71,9 @@ func (s *step) obeyOverrides() {
 			m.Gate, m.GatedAt, m.GatedUntil, m.Reason = s.Gate, s.Now, zero, p.says("no")
 			s.do(i, Decision{Action: HoldOut, Reason: ReasonOverride, Traffic: v1alpha1.TrafficNo,
 				Memory: m, Message: m.Reason})
+		case p.Override == v1alpha1.OverrideNo && p.Ours(s.Gate) && p.FirstToGo:
+			s.do(i, Decision{Action: Note, Reason: ReasonOverride, Traffic: p.Traffic, Memory: p.Memory,
+				Message: p.says("no") + ": it is not the first to go any more when its workload is scaled in"})
 		case p.Override != v1alpha1.OverrideNo && p.Ours(s.Gate) && p.Memory.GatedUntil.IsZero():
 			s.do(i, Decision{Action: Release, Reason: ReasonOverrideRemoved, Traffic: v1alpha1.TrafficYes,
 				Memory: p.Memory.released(s.Now, ReasonOverrideRemoved), Message: "the override that kept it out is gone"})

@@ -19,6 +19,8 @@ type Pod struct {
 	// ByOther says that somebody else than Podgate wrote the traffic label last,
 	// ByUs that Podgate did; neither where that is not known.
 	ByOther, ByUs bool
+	// FirstToGo says that the pod has the deletion cost of a gated one.
+	FirstToGo bool
 	// Owned says that a workload controls the pod, and would replace it.
 	Owned bool
 	// Zone, Node and Revision are the domains that the pod belongs to; empty where

@@ -229,11 +229,17 @@ func (s *step) forget() {
 	}
 }
 
-// next is when the first gated pod falls due, or the first override ends.
+// next is when the next gated pod falls due, or the next override ends. A pod whose
+// time has passed, and that waits for something else, must not stand before them.
 func (s *step) next() (at time.Time) {
-	for _, p := range s.pods {
-		if until := p.OverrideUntil; p.Override != "" && !until.IsZero() && (at.IsZero() || until.Before(at)) {
-			at = until
+	sooner := func(t time.Time) {
+		if t.After(s.Now) && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	for _, p := range append(slices.Clone(s.pods), s.Strays...) {
+		if p.Override != "" {
+			sooner(p.OverrideUntil)
 		}
 		if p.State(s.Gate) != Gated || s.ReleaseAll != "" || s.spent(p) {
 			continue
@@ -242,9 +248,7 @@ func (s *step) next() (at time.Time) {
 		if latest := p.Memory.GatedAt.Add(s.Policy.MaxAfter); s.probedIll(p) && latest.After(due) {
 			due = latest
 		}
-		if at.IsZero() || due.Before(at) {
-			at = due
-		}
+		sooner(due)
 	}
 	return at
 }

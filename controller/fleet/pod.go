@@ -31,7 +31,7 @@ func PodOf(p *corev1.Pod, trafficLabel string) decide.Pod {
 		Name: p.Name, UID: string(p.UID), Ready: ready, ReadySince: since,
 		Owned: metav1.GetControllerOf(p) != nil, Node: p.Spec.NodeName, Revision: revisionOf(p),
 		Traffic: traffic, Labelled: labelled,
-		ByOther: other, ByUs: us,
+		ByOther: other, ByUs: us, FirstToGo: p.Annotations[v1alpha1.PodDeletionCost] == v1alpha1.GatedDeletionCost,
 		Override: p.Labels[v1alpha1.LabelOverride], OverrideUntil: until,
 		OverrideTime: p.Annotations[v1alpha1.AnnotationOverrideUntil], OverrideReason: p.Annotations[v1alpha1.AnnotationOverrideReason],
 		Memory: MemoryOf(p.Annotations),

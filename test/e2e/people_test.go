@@ -136,7 +136,7 @@ func (c *cases) controllerKilled(t *testing.T) {
 		}
 		return nil
 	})
-	took, err := stage.Until(t.Context(), 90*time.Second, func() error {
+	took, err := stage.Until(t.Context(), 3*time.Minute, func() error {
 		traffic, err := c.Traffic(t.Context())
 		if err == nil && traffic[sick] != "yes" {
 			err = fmt.Errorf("%s is still out", sick)

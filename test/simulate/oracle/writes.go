@@ -137,7 +137,8 @@ func (w *write) servicesSince(gate *v1alpha1.TrafficGate) (out []*corev1.Service
 }
 
 // deletionCost: a pod that goes out on evidence gets the lowest cost, and has its
-// own again when it comes back, unless somebody else has set another.
+// own again when it comes back, or when a person holds it, unless somebody else has
+// set another.
 func (w *write) deletionCost() *Violation {
 	if w.before.scribbled {
 		return nil
@@ -147,7 +148,7 @@ func (w *write) deletionCost() *Violation {
 	switch {
 	case notedOut(w.is) && !notedOut(w.was):
 		want = v1alpha1.GatedDeletionCost
-	case notedOut(w.was) && !notedOut(w.is) && had == v1alpha1.GatedDeletionCost:
+	case notedOut(w.was) && had == v1alpha1.GatedDeletionCost && (!notedOut(w.is) || w.was.Labels[v1alpha1.LabelOverride] == v1alpha1.OverrideNo):
 		want = w.before.cost
 	}
 	if has != want {
