@@ -12,20 +12,17 @@ import (
 )
 
 func parse(query string) (parser.Expr, error) {
+	query = strings.TrimSpace(query)
 	expr, err := parser.NewParser(parser.Options{}).ParseExpr(query)
 	if err != nil {
-		return nil, fmt.Errorf("the promQL %q cannot be parsed: %w", strings.TrimSpace(query), err)
+		return nil, fmt.Errorf("%q cannot be parsed: %w", query, err)
 	}
 	return expr, nil
 }
 
 // reach is how far back a query looks; 0 if only at the instant.
-func reach(query string) (longest time.Duration, err error) {
-	expr, err := parse(query)
-	if err != nil {
-		return 0, err
-	}
-	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
+func reach(q parser.Expr) (longest time.Duration) {
+	parser.Inspect(q, func(node parser.Node, _ []parser.Node) error {
 		switch n := node.(type) {
 		case *parser.MatrixSelector:
 			longest = max(longest, n.Range)
@@ -34,31 +31,28 @@ func reach(query string) (longest time.Duration, err error) {
 		}
 		return nil
 	})
-	return longest, nil
+	return longest
 }
 
-// only puts a condition on a label into every selector of a query: PromQL has no
-// way to choose from an expression's answer by a label.
-func only(query string, kind labels.MatchType, key string, values []string) (string, error) {
-	expr, err := parse(query)
-	if err != nil {
-		return "", err
+// bad is the query for what is bad only: PromQL has no way to choose from an
+// expression's answer by a label, so that the condition goes into every selector.
+func bad(q parser.Expr, of discrete) string {
+	kind, values := labels.MatchRegexp, of.BadValues
+	if len(of.GoodValues) > 0 {
+		kind, values = labels.MatchNotRegexp, of.GoodValues
 	}
 	quoted := make([]string, len(values))
 	for i, v := range values {
 		quoted[i] = regexp.QuoteMeta(v)
 	}
-	m, err := labels.NewMatcher(kind, key, strings.Join(quoted, "|"))
-	if err != nil {
-		return "", err
-	}
-	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
+	m := labels.MustNewMatcher(kind, of.Key, strings.Join(quoted, "|"))
+	parser.Inspect(q, func(node parser.Node, _ []parser.Node) error {
 		if v, ok := node.(*parser.VectorSelector); ok {
 			v.LabelMatchers = append(v.LabelMatchers, m)
 		}
 		return nil
 	})
-	return expr.String(), nil
+	return q.String()
 }
 
 // by sums a query by the pod's label, which is called what the gate calls it.
