@@ -203,6 +203,9 @@ func query(path, promQL, podLabel string, more ...needed) (q parser.Expr, wrong 
 	if err != nil {
 		return nil, append(wrong, fmt.Errorf("%s.promQL: %w", path, err))
 	}
+	if podLabel != "" && drops(q, podLabel) {
+		wrong = append(wrong, fmt.Errorf("%s.podNamekey: no answer of the query %q has the label %s: keep that label in the query, as in sum by (%s), or name the one that holds the pod's name", path, q, podLabel, podLabel))
+	}
 	return q, wrong
 }
 
@@ -212,14 +215,23 @@ func (c *conversion) discrete(d *document, path string, of discrete) []error {
 	if (len(of.GoodValues) == 0) == (len(of.BadValues) == 0) {
 		wrong = append(wrong, fmt.Errorf("%s: it has exactly one of goodValues and badValues: correct it", path))
 	}
+	if q != nil && of.Key != "" && drops(q, of.Key) {
+		wrong = append(wrong, fmt.Errorf("%s.key: no answer of the query %q has the label %s, so that no value of it can be told: keep that label in the query, as in sum by (%s, %s)", path, q, of.Key, of.PodNameKey, of.Key))
+	}
 	if len(wrong) > 0 {
 		return wrong
 	}
 	c.asks(of.PrometheusService, q)
-	d.comment(2, "The condition on %s is inside of the query now: check that it is a label of the metric itself. Samples were cut to whole numbers one by one, now they are added as they are.", of.Key)
+	bad, inside := bad(q, of)
+	if inside {
+		d.comment(2, "The condition on %s is inside of the query now: check that it is a label of the metric itself.", of.Key)
+	} else {
+		d.comment(2, "The query joins, or makes labels, so that the condition on %s is on its answers: label_replace marks those whose %s is listed, and what follows leaves the bad ones.", of.Key, of.Key)
+	}
+	d.comment(2, "Samples were cut to whole numbers one by one, now they are added as they are.")
 	d.line(2, "ratio:")
-	d.line(3, "bad: %q", by(bad(q, of), of.PodNameKey, c.podLabel))
-	d.line(3, "total: %q", by(of.PromQL, of.PodNameKey, c.podLabel))
+	d.line(3, "bad: %q", by(bad, of.PodNameKey, c.podLabel))
+	d.line(3, "total: %q", by(written(of.PromQL, q), of.PodNameKey, c.podLabel))
 	tolerance := or(of.Tolerance, defaultTolerance)
 	d.comment(2, "tolerance %d: a pod was bad from %d %% on, since the percentage was cut; now it is above %d %%. outlier: {} in place of threshold compares pods with their peers instead, and is right at low shares too.", tolerance, tolerance+1, tolerance)
 	d.line(2, "threshold:")
@@ -236,8 +248,12 @@ func (c *conversion) continuous(d *document, path string, of continuous) []error
 		return wrong
 	}
 	c.asks(of.PrometheusService, q)
-	d.comment(2, "The query divides each pod by the mean of the fleet. That changes nothing any more, but does no harm: what a pod is held against is the fleet's median, which a few bad pods cannot move. The mean called healthy pods bad beside a very bad one; from: Mean would still be that.")
-	d.line(2, "value: %q", named(of.PromQL, of.PodNameKey, c.podLabel))
+	if dividesByMean(q) {
+		d.comment(2, "The query divides each pod by the mean of the fleet. That changes nothing any more, but does no harm: what a pod is held against is the fleet's median, which a few bad pods cannot move. The mean called healthy pods bad beside a very bad one; from: Mean would still be that.")
+	} else {
+		d.comment(2, "CHECK THIS: Kubervisor took each answer for the pod's ratio to the fleet's mean, 1 for a pod like the others. The query does not look so: it does not divide by one mean of all pods. Here a pod is held against the median of all answers, which is right for such a ratio and for the amount itself, such as the seconds a request takes, but not for a difference from the mean.")
+	}
+	d.line(2, "value: %q", named(written(of.PromQL, q), of.PodNameKey, c.podLabel))
 	d.line(2, "deviation:")
 	d.line(3, "percent: %s", decimal(or(of.MaxDeviationPercent, defaultDeviation)))
 	d.line(3, "from: Median")

@@ -62,6 +62,7 @@ func TestWrongInput(t *testing.T) {
 		"two detectors":           {service("breakers: [{customService: a, continuousValueDeviation: {promQL: x}}]"), "spec.breakers[0]: it has 2 detectors"},
 		"good and bad values":     {ofDiscrete("key: code, podNamekey: pod, goodValues: [a], badValues: [b]"), discrete + ": it has exactly one of goodValues and badValues: correct it"},
 		"no PromQL":               {service("breakers: [{continuousValueDeviation: {promQL: 'sum(', podNamekey: pod}}]"), `.continuousValueDeviation.promQL: "sum(" cannot be parsed`},
+		"a number for a query":    {service("breakers: [{continuousValueDeviation: {promQL: '1', podNamekey: pod}}]"), `.promQL: "1" answers with a scalar, where one value a pod is needed: correct the query`},
 		"too many breakers":       {service("breakers: [" + strings.Repeat("{customService: a},", 9) + "]"), "the API server would refuse this TrafficGate"},
 		"a selector": {"{apiVersion: breaker.kubervisor.io/v1, kind: BreakerConfig, metadata: {name: old}, spec: {selector: {app: a}, breaker: {customService: a}}}",
 			"BreakerConfig old: spec.selector: a TrafficGate needs a Service, and a selector of pods is none: add spec.service, "},
