@@ -13,7 +13,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // goldens are the names in testdata.
-var goldens = []string{"demo", "several", "older"}
+var goldens = []string{"demo", "several", "older", "example"}
 
 // TestGolden: every schema and every detector, as the golden files hold it. Text
 // itself holds that the API server would take it.
@@ -36,6 +36,23 @@ func TestGolden(t *testing.T) {
 		want, err := os.ReadFile(golden)
 		if err != nil || string(got) != string(want) {
 			t.Errorf("%s: %v\n%s\nwant:\n%s", name, err, got, want)
+		}
+	}
+}
+
+// TestDocs: the page shows an example as it is.
+func TestDocs(t *testing.T) {
+	page, err := os.ReadFile("../../../../docs/kubervisor.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"example.yaml", "example.golden.yaml"} {
+		text, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(page), "\n```yaml\n"+string(text)+"```\n") {
+			t.Errorf("docs/kubervisor.md does not show testdata/%s as it is", name)
 		}
 	}
 }
