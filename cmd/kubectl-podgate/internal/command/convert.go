@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -16,7 +17,9 @@ func convertResource(e *environment) *cobra.Command {
 		Long: `Turn Kubervisor's resources into TrafficGates, on the standard output: KubervisorService of kubervisor.k8s.io/v1alpha1 and v1, and BreakerConfig of
 breaker.kubervisor.io/v1. Nothing is asked of a cluster or written to it.
 
-Comments say what changes its meaning, and what cannot be carried over. The gate is a dry run.`,
+Comments say what changes its meaning, and what cannot be carried over. The gate is a dry run. What is no field of Kubervisor's, and a query that cannot
+be converted rightly, is an error. Of a list, or a file with several documents, what can be converted is, and each of the others is an error of its own;
+backtest takes a file with one gate.`,
 		Example: `  kubectl get kubervisorservice pricer-1a -o yaml | kubectl podgate convert - > gate.yaml
   kubectl podgate backtest -f gate.yaml --prometheus http://localhost:9090`,
 		Args: arguments(cobra.ExactArgs(1)),
@@ -28,11 +31,11 @@ Comments say what changes its meaning, and what cannot be carried over. The gate
 			if err != nil {
 				return err
 			}
-			gates, err := convert.Text(text)
-			if err != nil {
-				return fmt.Errorf("%s: %w", args[0], err)
-			}
+			gates, wrong := convert.Text(text)
 			_, err = e.streams.Out.Write(gates)
+			for _, w := range wrong {
+				err = errors.Join(err, fmt.Errorf("%s: %w", args[0], w))
+			}
 			return err
 		},
 	}

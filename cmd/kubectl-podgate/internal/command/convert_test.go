@@ -44,6 +44,23 @@ func TestKubervisorsDemo(t *testing.T) {
 	}
 }
 
+// TestConvertSomeOfSeveral: what can be converted is printed; each of the others is
+// an error that begins with the file's name, and the exit code says so.
+func TestConvertSomeOfSeveral(t *testing.T) {
+	const service = "apiVersion: kubervisor.k8s.io/v1alpha1\nkind: KubervisorService\nmetadata: {name: checkout, namespace: shop}\nspec: {service: checkout, "
+	name := filepath.Join(t.TempDir(), "old.yaml")
+	text := service + "breakers: [{customService: a, activater: {}}]}\n---\n" + service + "breakers: [{customService: a}]}\n---\n" + service + "}\n"
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := execute(t, "convert", name)
+	want := name + ": document 1: KubervisorService shop/checkout: spec.breakers[0].activater: no such field; did you mean activator?\n" +
+		name + ": document 3: KubervisorService shop/checkout: spec: it has no breaker: there is nothing to convert"
+	if strings.Count(out, "kind: TrafficGate\n") != 1 || err == nil || err.Error() != want || ExitCode(err) != exitFailed {
+		t.Errorf("%s\n%v, want\n%s", out, err, want)
+	}
+}
+
 func TestConvertWrongInput(t *testing.T) {
 	for args, want := range map[string]string{
 		"convert":             "accepts 1 arg(s), received 0: see kubectl podgate convert --help",

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/podgate/podgate/cmd/kubectl-podgate/internal/gatefile"
 )
@@ -28,45 +28,96 @@ const (
 const leastInterval = 5 * time.Second
 
 // Text turns each of Kubervisor's resources in some YAML or JSON into a TrafficGate.
-// The API server would take what it returns.
-func Text(text []byte) ([]byte, error) {
-	resources, err := read(text)
-	if err != nil {
-		return nil, err
-	}
+// The API server would take what it returns. What cannot be converted is left out,
+// and wrong says what it is, where it is and why.
+func Text(text []byte) (gates []byte, wrong []error) {
+	resources, others := read(text)
 	var all [][]byte
-	for _, r := range resources {
-		gate, err := gateOf(&r)
-		if err == nil {
-			_, err = gatefile.Parse(gate)
+	for _, f := range resources {
+		gate, errs := f.gate()
+		if len(errs) == 0 {
+			all = append(all, gate)
 		}
-		if err != nil {
-			return nil, fmt.Errorf("%s %s: %w", r.Kind, cmp.Or(r.Metadata.Name, "without a name"), err)
+		for _, err := range errs {
+			if called := f.called(); called != "" {
+				err = fmt.Errorf("%s: %w", called, err)
+			}
+			wrong = append(wrong, err)
 		}
-		all = append(all, gate)
 	}
-	return bytes.Join(all, []byte("---\n")), nil
+	switch {
+	case len(resources) > 0:
+	case len(others) > 0:
+		wrong = append(wrong, fmt.Errorf("there is no KubervisorService (kubervisor.k8s.io) or BreakerConfig (breaker.kubervisor.io) in it, only: %s", strings.Join(others, ", ")))
+	default:
+		wrong = append(wrong, fmt.Errorf("there is nothing in it: it must hold a KubervisorService, as kubectl get kubervisorservice NAME -o yaml prints it"))
+	}
+	return bytes.Join(all, []byte("---\n")), wrong
+}
+
+// gate is that of what was found, if nothing is wrong with it.
+func (f *found) gate() (gate []byte, wrong []error) {
+	if len(f.wrong) > 0 {
+		return nil, f.wrong
+	}
+	if gate, wrong = gateOf(f.resource); len(wrong) > 0 {
+		return nil, wrong
+	}
+	if _, err := gatefile.Parse(gate); err != nil {
+		return nil, []error{err}
+	}
+	return gate, nil
+}
+
+// whole says what a resource lacks as a whole.
+func (r *resource) whole() []error {
+	selector, _ := r.Spec.Selector.(map[string]any)
+	switch {
+	case r.Spec.Service == "" && len(selector) > 0:
+		return []error{fmt.Errorf("spec.selector: a TrafficGate needs a Service, and a selector of pods is none: add spec.service, the name of a Service that selects these pods, and convert again")}
+	case r.Spec.Service == "":
+		return []error{fmt.Errorf("spec.service: it is empty: write the name of the Service")}
+	case r.Spec.Breaker != nil && len(r.Spec.Breakers) > 0:
+		return []error{fmt.Errorf("spec.breaker: there is spec.breakers too: leave one of them")}
+	case r.Spec.Activator != nil && r.Spec.Retry != nil:
+		return []error{fmt.Errorf("spec.retry: there is spec.activator too: leave one of them")}
+	case r.Spec.Activator != nil && r.Spec.DefaultActivator != nil:
+		return []error{fmt.Errorf("spec.activator: there is spec.defaultActivator too: leave one of them")}
+	case len(r.breakers()) == 0:
+		return []error{fmt.Errorf("spec: it has no breaker: there is nothing to convert")}
+	}
+	return nil
 }
 
 // gateOf is the gate of one resource.
-func gateOf(r *resource) ([]byte, error) {
+func gateOf(r *resource) (gate []byte, wrong []error) {
+	if wrong := r.whole(); len(wrong) > 0 {
+		return nil, wrong
+	}
 	breakers := r.breakers()
-	switch {
-	case r.Spec.Service == "":
-		return nil, fmt.Errorf("spec.service is empty: name the Service in it")
-	case len(breakers) == 0:
-		return nil, fmt.Errorf("it has no breaker: there is nothing to convert")
-	}
-	c := &conversion{resource: r, podLabel: "pod"}
-	if label := labelOf(breakers[0]); label != "" {
-		c.podLabel = label
-	}
+	c := &conversion{resource: r, podLabel: cmp.Or(labelOf(breakers[0]), "pod")}
 	signals := &document{}
-	for i, b := range breakers {
-		if err := c.signal(signals, b, i); err != nil {
-			return nil, err
-		}
+	for _, b := range breakers {
+		wrong = append(wrong, c.signal(signals, b)...)
 	}
+	if len(wrong) > 0 {
+		return nil, wrong
+	}
+	c.head()
+	c.times(breakers)
+	d := &c.document
+	d.line(1, "podLabel: %s", plain(c.podLabel))
+	d.comment(1, "Where the Service selects on kubervisor/traffic already: delete the %s first, set pods that say pause or no to yes, and then write trafficLabel: kubervisor/traffic, or enrol the Service anew.", r.Kind)
+	d.line(1, "signals:")
+	d.WriteString(signals.String())
+	c.limits(breakers)
+	c.recovery(breakers)
+	return []byte(d.String()), nil
+}
+
+// head writes what a gate begins with.
+func (c *conversion) head() {
+	r := c.resource
 	d := &c.document
 	d.comment(0, "Converted from %s %s %s. It is a dry run: see what it would do with kubectl podgate backtest and status, enrol the Service with kubectl podgate enroll %s, then set mode: Enforce.",
 		r.APIVersion, r.Kind, r.Metadata.Name, r.Spec.Service)
@@ -81,14 +132,9 @@ func gateOf(r *resource) ([]byte, error) {
 	d.line(1, "serviceRef:")
 	d.line(2, "name: %s", plain(r.Spec.Service))
 	d.line(1, "mode: DryRun")
-	c.times(breakers)
-	d.line(1, "podLabel: %s", plain(c.podLabel))
-	d.comment(1, "Where the Service selects on kubervisor/traffic already: delete the %s first, set pods that say pause or no to yes, and then write trafficLabel: kubervisor/traffic, or enrol the Service anew.", r.Kind)
-	d.line(1, "signals:")
-	d.WriteString(signals.String())
-	c.limits(breakers)
-	c.recovery()
-	return []byte(d.String()), nil
+	if selector, _ := r.Spec.Selector.(map[string]any); len(selector) > 0 {
+		d.comment(1, "The selector is not carried over: which pods are watched, the Service's own selector says.")
+	}
 }
 
 // conversion is a gate that is being written.
@@ -112,64 +158,80 @@ func labelOf(b breaker) string {
 }
 
 // asks notes which Prometheus a query went to, and how far back it looks.
-func (c *conversion) asks(server, query string) error {
+func (c *conversion) asks(server string, q parser.Expr) {
 	if server != "" && !slices.Contains(c.servers, server) {
 		c.servers = append(c.servers, server)
 	}
-	back, err := reach(query)
-	c.window = max(c.window, back)
-	return err
+	c.window = max(c.window, reach(q))
 }
 
 // signal writes one breaker.
-func (c *conversion) signal(d *document, b breaker, i int) error {
-	name := cmp.Or(b.Name, fmt.Sprintf("breaker-%d", i+1))
-	d.line(1, "- name: %s", plain(name))
+func (c *conversion) signal(d *document, b breaker) []error {
+	d.line(1, "- name: %s", plain(b.Name))
 	detectors := 0
 	for _, there := range []bool{b.DiscreteValueOutOfList != nil, b.ContinuousDeviation != nil, b.CustomService != ""} {
 		if there {
 			detectors++
 		}
 	}
-	if detectors != 1 {
-		return fmt.Errorf("breaker %s has %d detectors where it needs one of discreteValueOutOfList, continuousValueDeviation and customService: correct it", name, detectors)
-	}
-	var err error
 	switch {
+	case detectors != 1:
+		return []error{fmt.Errorf("%s: it has %d detectors where it needs one of discreteValueOutOfList, continuousValueDeviation and customService: correct it", b.path, detectors)}
 	case b.DiscreteValueOutOfList != nil:
-		err = c.discrete(d, *b.DiscreteValueOutOfList)
+		return c.discrete(d, b.path+".discreteValueOutOfList", *b.DiscreteValueOutOfList)
 	case b.ContinuousDeviation != nil:
-		err = c.continuous(d, *b.ContinuousDeviation)
-	default:
-		c.custom(d, b.CustomService)
+		return c.continuous(d, b.path+".continuousValueDeviation", *b.ContinuousDeviation)
 	}
-	if err != nil {
-		return fmt.Errorf("breaker %s: %w", name, err)
-	}
+	c.custom(d, b.CustomService)
 	return nil
 }
 
-// discrete writes the share of bad values.
-func (c *conversion) discrete(d *document, of discrete) error {
-	if (len(of.GoodValues) == 0) == (len(of.BadValues) == 0) {
-		return fmt.Errorf("discreteValueOutOfList has exactly one of goodValues and badValues: correct it")
+// needed is a field that must not be empty, and what to write in it.
+type needed struct{ name, value, write string }
+
+// query is what a detector asks, if it says all that it must.
+func query(path, promQL, podLabel string, more ...needed) (q parser.Expr, wrong []error) {
+	for _, n := range append(more, needed{"podNamekey", podLabel, "the label of the query's answers that holds the pod's name, such as pod"}, needed{"promQL", promQL, "the query"}) {
+		if n.value == "" {
+			wrong = append(wrong, fmt.Errorf("%s.%s: it is empty: write %s", path, n.name, n.write))
+		}
 	}
-	if err := c.asks(of.PrometheusService, of.PromQL); err != nil {
-		return err
+	if promQL == "" {
+		return nil, wrong
 	}
-	kind, values := labels.MatchRegexp, of.BadValues
-	if len(of.GoodValues) > 0 {
-		kind, values = labels.MatchNotRegexp, of.GoodValues
-	}
-	bad, err := only(of.PromQL, kind, of.Key, values)
+	q, err := parse(promQL)
 	if err != nil {
-		return err
+		return nil, append(wrong, fmt.Errorf("%s.promQL: %w", path, err))
 	}
-	label := cmp.Or(of.PodNameKey, c.podLabel)
-	d.comment(2, "The condition on %s is inside of the query now: check that it is a label of the metric itself. Samples were cut to whole numbers one by one, now they are added as they are.", of.Key)
+	if podLabel != "" && drops(q, podLabel) {
+		wrong = append(wrong, fmt.Errorf("%s.podNamekey: no answer of the query %q has the label %s: keep that label in the query, as in sum by (%s), or name the one that holds the pod's name", path, q, podLabel, podLabel))
+	}
+	return q, wrong
+}
+
+// discrete writes the share of bad values.
+func (c *conversion) discrete(d *document, path string, of discrete) []error {
+	q, wrong := query(path, of.PromQL, of.PodNameKey, needed{"key", of.Key, "the label whose values goodValues or badValues list, such as code"})
+	if (len(of.GoodValues) == 0) == (len(of.BadValues) == 0) {
+		wrong = append(wrong, fmt.Errorf("%s: it has exactly one of goodValues and badValues: correct it", path))
+	}
+	if q != nil && of.Key != "" && drops(q, of.Key) {
+		wrong = append(wrong, fmt.Errorf("%s.key: no answer of the query %q has the label %s, so that no value of it can be told: keep that label in the query, as in sum by (%s, %s)", path, q, of.Key, of.PodNameKey, of.Key))
+	}
+	if len(wrong) > 0 {
+		return wrong
+	}
+	c.asks(of.PrometheusService, q)
+	bad, inside := bad(q, of)
+	if inside {
+		d.comment(2, "The condition on %s is inside of the query now: check that it is a label of the metric itself.", of.Key)
+	} else {
+		d.comment(2, "The query joins, or makes labels, so that the condition on %s is on its answers: label_replace marks those whose %s is listed, and what follows leaves the bad ones.", of.Key, of.Key)
+	}
+	d.comment(2, "Samples were cut to whole numbers one by one, now they are added as they are.")
 	d.line(2, "ratio:")
-	d.line(3, "bad: %q", by(bad, label, c.podLabel))
-	d.line(3, "total: %q", by(of.PromQL, label, c.podLabel))
+	d.line(3, "bad: %q", by(bad, of.PodNameKey, c.podLabel))
+	d.line(3, "total: %q", by(written(of.PromQL, q), of.PodNameKey, c.podLabel))
 	tolerance := or(of.Tolerance, defaultTolerance)
 	d.comment(2, "tolerance %d: a pod was bad from %d %% on, since the percentage was cut; now it is above %d %%. outlier: {} in place of threshold compares pods with their peers instead, and is right at low shares too.", tolerance, tolerance+1, tolerance)
 	d.line(2, "threshold:")
@@ -180,12 +242,18 @@ func (c *conversion) discrete(d *document, of discrete) error {
 }
 
 // continuous writes the distance from the fleet's middle.
-func (c *conversion) continuous(d *document, of continuous) error {
-	if err := c.asks(of.PrometheusService, of.PromQL); err != nil {
-		return err
+func (c *conversion) continuous(d *document, path string, of continuous) []error {
+	q, wrong := query(path, of.PromQL, of.PodNameKey)
+	if len(wrong) > 0 {
+		return wrong
 	}
-	d.comment(2, "The query divides each pod by the mean of the fleet. That changes nothing any more, but does no harm: what a pod is held against is the fleet's median, which a few bad pods cannot move. The mean called healthy pods bad beside a very bad one; from: Mean would still be that.")
-	d.line(2, "value: %q", named(of.PromQL, cmp.Or(of.PodNameKey, c.podLabel), c.podLabel))
+	c.asks(of.PrometheusService, q)
+	if dividesByMean(q) {
+		d.comment(2, "The query divides each pod by the mean of the fleet. That changes nothing any more, but does no harm: what a pod is held against is the fleet's median, which a few bad pods cannot move. The mean called healthy pods bad beside a very bad one; from: Mean would still be that.")
+	} else {
+		d.comment(2, "CHECK THIS: Kubervisor took each answer for the pod's ratio to the fleet's mean, 1 for a pod like the others. The query does not look so: it does not divide by one mean of all pods. Here a pod is held against the median of all answers, which is right for such a ratio and for the amount itself, such as the seconds a request takes, but not for a difference from the mean.")
+	}
+	d.line(2, "value: %q", named(written(of.PromQL, q), of.PodNameKey, c.podLabel))
 	d.line(2, "deviation:")
 	d.line(3, "percent: %s", decimal(or(of.MaxDeviationPercent, defaultDeviation)))
 	d.line(3, "from: Median")
@@ -207,6 +275,7 @@ func (c *conversion) custom(d *document, address string) {
 func (c *conversion) times(breakers []breaker) {
 	d := &c.document
 	var interval time.Duration
+	c.nanoseconds(breakers)
 	for _, b := range breakers {
 		if p := c.seconds(b.EvaluationPeriod, defaultPeriod); interval == 0 || p < interval {
 			interval = p
@@ -223,11 +292,33 @@ func (c *conversion) times(breakers []breaker) {
 		d.comment(1, "The shortest evaluationPeriod of all breakers.")
 	}
 	d.line(1, "interval: %s", duration(interval))
+	if c.window > time.Hour {
+		d.comment(1, "Queries look back %s; an hour is the most for a window.", duration(c.window))
+	}
 	c.window = min(max(c.window, leastInterval), time.Hour)
 	d.comment(1, "As far back as the queries look: pods are not judged before they are that old, and not by what they did before they went out. In a query $__window stands for it.")
 	d.line(1, "window: %s", duration(c.window))
 	if len(c.servers) > 0 {
 		d.comment(1, "Prometheus was %s. Which one Podgate asks is a flag of the controller, --prometheus-url.", strings.Join(c.servers, " and "))
+	}
+}
+
+// nanoseconds says that durations were read as such where they could be seconds.
+func (c *conversion) nanoseconds(breakers []breaker) {
+	durations := []float64{}
+	for _, b := range breakers {
+		durations = append(durations, b.EvaluationPeriod)
+		if b.Activator != nil {
+			durations = append(durations, b.Activator.Period)
+		}
+	}
+	for _, a := range []*activator{c.Spec.Activator, c.Spec.DefaultActivator} {
+		if a != nil {
+			durations = append(durations, a.Period)
+		}
+	}
+	if c.Kind != "BreakerConfig" && slices.ContainsFunc(durations, c.inNanoseconds) {
+		c.comment(1, "Durations of a million and more are nanoseconds, as in the first releases of %s.", c.APIVersion)
 	}
 }
 
@@ -242,6 +333,9 @@ func (c *conversion) limits(breakers []breaker) {
 		}
 	}
 	d.line(1, "limits:")
+	if len(breakers) > 1 {
+		d.comment(2, "The strictest of all breakers, for all of them together.")
+	}
 	if hasRatio {
 		d.comment(2, "minPodsAvailableRatio %d %% was taken of the pods that were still in traffic, so that it eroded look by look (10, 5, 2, 1 at 50 %%). maxGated is a share of all pods, gated ones included, and half of them or more are never out.", ratio)
 		d.line(2, "maxGated: \"%d%%\"", 100-ratio)
@@ -251,40 +345,4 @@ func (c *conversion) limits(breakers []breaker) {
 	}
 	d.comment(2, "minPodsAvailableCount")
 	d.line(2, "minServing: %d", least)
-}
-
-// recovery writes the activator.
-func (c *conversion) recovery() {
-	d := &c.document
-	a, others := c.activator()
-	stay := min(c.seconds(a.Period, defaultStay), 24*time.Hour)
-	retries := or(a.MaxRetryCount, defaultRetries)
-	d.line(1, "recovery:")
-	if others {
-		d.comment(2, "Breakers had activators of their own; a gate has one way back, that of the first breaker.")
-	}
-	if stay < c.window {
-		d.comment(2, "period was %s; a pod that comes back before %s would be judged by what it did before it went out.", duration(stay), duration(c.window))
-		stay = c.window
-	}
-	d.comment(2, "Pods come back one at a time, on trial, and go out again at once if they are still bad.")
-	switch a.Mode {
-	case "retryAndKill", "retryAndPause":
-		d.comment(2, "A stay was retryCount times the period; now it doubles with each relapse. Relapses were never forgiven; now they are after maxAfter of health.")
-		d.line(2, "after: %s", duration(stay))
-		d.line(2, "maxAfter: %s", duration(min(stay*time.Duration(max(retries, 1)), 24*time.Hour)))
-		d.line(2, "retries: %d", retries)
-		if a.Mode == "retryAndKill" {
-			d.comment(2, "The pod was deleted. Now it is evicted, so that PodDisruptionBudgets count.")
-			d.line(2, "then: Evict")
-			return
-		}
-		d.comment(2, "Paused pods stay out for a person. That only %d of them were paused and the others deleted (maxPauseCount) cannot be carried over: limits.maxGated bounds all that are out.", or(a.MaxPauseCount, defaultPauses))
-		d.line(2, "then: Hold")
-	default:
-		d.comment(2, "periodic: the same stay each time, for ever. With a longer maxAfter it doubles with each relapse.")
-		d.line(2, "after: %s", duration(stay))
-		d.line(2, "maxAfter: %s", duration(stay))
-		d.line(2, "then: Retry")
-	}
 }
