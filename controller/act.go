@@ -19,6 +19,7 @@ import (
 	"github.com/podgate/podgate/api/v1alpha1"
 	"github.com/podgate/podgate/controller/decide"
 	"github.com/podgate/podgate/controller/fleet"
+	"github.com/podgate/podgate/controller/telemetry"
 )
 
 // errChanged: the pod is not what the decision saw any more.
@@ -54,7 +55,7 @@ func (r *Reconciler) act(ctx context.Context, trafficLabel string, w *world, dec
 			key = fleet.TrafficLabelOf(w.objects[d.UID])
 		}
 		err := r.write(ctx, w.objects[d.UID], key, d)
-		r.metrics.PodWrite(d.Action, err)
+		r.metrics.PodWrite(d.Action, resultOf(err))
 		switch {
 		case apierrors.IsNotFound(err): // nothing is left to do about it
 			uncounted = true
@@ -66,6 +67,20 @@ func (r *Reconciler) act(ctx context.Context, trafficLabel string, w *world, dec
 		}
 	}
 	return done, errors.Join(failures...)
+}
+
+// resultOf is what became of a write, for the metrics: a pod that changed or went
+// meanwhile is no failure.
+func resultOf(err error) telemetry.WriteResult {
+	switch {
+	case err == nil:
+		return telemetry.WriteOK
+	case apierrors.IsNotFound(err):
+		return telemetry.WriteGone
+	case errors.Is(err, errChanged), apierrors.IsConflict(err):
+		return telemetry.WriteConflict
+	}
+	return telemetry.WriteFailed
 }
 
 // write changes one pod's traffic label and our notes on it in one patch, on
@@ -178,7 +193,7 @@ func (r *Reconciler) evict(ctx context.Context, pod *corev1.Pod, d decide.Decisi
 	ctx, end := writing(ctx, "evict pod", pod.Namespace, d)
 	err := r.SubResource("eviction").Create(ctx, pod.DeepCopy(), eviction)
 	end(err)
-	r.metrics.PodWrite(d.Action, err)
+	r.metrics.PodWrite(d.Action, resultOf(err))
 	if err != nil {
 		d.Action, d.Reason = decide.Hold, decide.HeldEviction
 		d.Message = fmt.Sprintf("is to be evicted (%s), but that is refused: %v", d.Message, err)

@@ -114,7 +114,7 @@ func (r *Reconciler) voidOther(ctx context.Context, live *v1alpha1.TrafficGate, 
 	memory.Gate, memory.Voided = live.Name, version
 	err := r.write(ctx, pod, live.Spec.TrafficLabel, decide.Decision{Action: decide.Note, Reason: decide.ReasonVoided,
 		Pod: pod.Name, UID: uid, Before: before, Traffic: before.Traffic, Memory: memory})
-	r.metrics.PodWrite(decide.Note, err)
+	r.metrics.PodWrite(decide.Note, resultOf(err))
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ podgate_decisions_total{action="Release",dry_run="false",gate="web",namespace="s
 # TYPE podgate_override_pods gauge
 podgate_override_pods{gate="web",namespace="shop",override="no"} 0
 podgate_override_pods{gate="web",namespace="shop",override="yes"} 1
-# HELP podgate_limit_used_pods Pods that use up the limit: gated, held out by people, not Ready, or without the traffic label.
+# HELP podgate_limit_used_pods Pods that use up the limit: gated, held out by people, not Ready, or without the traffic label. What a dry run would have gated does not count.
 # TYPE podgate_limit_used_pods gauge
 podgate_limit_used_pods{gate="web",namespace="shop"} 1
 # HELP podgate_signal_unmatched_pods Names in the last answer that no pod of the Service has: other Services' pods, or a wrong spec.podLabel.

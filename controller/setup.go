@@ -94,7 +94,9 @@ func SetupWithManager(mgr ctrl.Manager, o Options) error {
 // Start lets the goroutines that wait for Prometheus end with ctx. It implements
 // manager.Runnable (sigs.k8s.io/controller-runtime/pkg/manager).
 func (r *Reconciler) Start(ctx context.Context) error {
+	r.metrics.Leading(true)
 	<-ctx.Done()
+	r.metrics.Leading(false)
 	close(r.stopped)
 	return nil
 }

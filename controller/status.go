@@ -149,7 +149,8 @@ func worthWriting(before, after v1alpha1.TrafficGateStatus) bool {
 
 // fullOfNumbers are the types and reasons of conditions whose messages change at
 // every look.
-var fullOfNumbers = map[string]bool{v1alpha1.ConditionCommonCause: true, v1alpha1.ConditionDomainSuspected: true, v1alpha1.ReasonLimitReached: true}
+var fullOfNumbers = map[string]bool{v1alpha1.ConditionCommonCause: true, v1alpha1.ConditionDomainSuspected: true, v1alpha1.ReasonLimitReached: true,
+	v1alpha1.ConditionMetricsAvailable: true, v1alpha1.ReasonMetricsUnavailable: true, v1alpha1.ReasonWriteFailed: true}
 
 func essence(s v1alpha1.TrafficGateStatus) v1alpha1.TrafficGateStatus {
 	s = *s.DeepCopy()

@@ -24,9 +24,39 @@ func newDashboard(uid, title, description string, one bool) *dashboard {
 	return &dashboard{Title: title, UID: uid, Description: description, Tags: []string{"podgate"}, Schema: 41, Version: 1,
 		Timezone: "browser", Refresh: "10s", Tooltip: 1, Time: span{"now-1h", "now"},
 		Templating: list{variables(one)}, Annotations: list{annotations()}, Links: []link{
-			{Title: "Podgate", Type: "dashboards", Tags: []string{"podgate"}, KeepTime: true, IncludeVars: true},
+			other(one),
 			{Title: "Operating", Type: "link", URL: manual, TargetBlank: true},
 			{Title: "Runbooks", Type: "link", URL: runbooks, TargetBlank: true}}}
+}
+
+// other leads to the other dashboard. It takes along the time and the data source
+// only: where one has all gates, the other would look for one of that name.
+func other(one bool) link {
+	l := link{Title: "One Service", Type: "link", URL: "/d/" + serviceUID + "?var-datasource=${datasource}", KeepTime: true}
+	if one {
+		l.Title, l.URL = "Overview", "/d/"+overviewUID+"?var-datasource=${datasource}"
+	}
+	return l
+}
+
+// leads says whether a controller leads: without one nothing else on the dashboard
+// is about now.
+func leads() *panel {
+	p := stat("Controller", "Whether a controller leads. While none does nobody is gated, nobody comes back, and nothing else here is about now.", "short",
+		steps("red", "green", 1), now("max(podgate_leading) or vector(0)", ""))
+	p.FieldConfig.Defaults.Mappings = []any{map[string]any{"type": "value", "options": map[string]any{
+		"0": map[string]any{"text": "none", "color": "red", "index": 0}, "1": map[string]any{"text": "leads", "color": "green", "index": 1}}}}
+	return p
+}
+
+// behind is how old the last look is in units of the gate's interval, which may be
+// from seconds to an hour.
+func behind(of string) *panel {
+	p := stat("Looks behind", "How old the last look at the metrics is, in units of the gate's interval"+of+". Up to 1 is as it should be; from 3 on looks are missing.", "short",
+		steps("transparent", "orange", 3, "red", 5), now("max((time() - max by (namespace, gate) (podgate_last_look_timestamp_seconds{"+ofGates+"}))"+
+			" / max by (namespace, gate) (podgate_gate_interval_seconds{"+ofGates+"}))", ""))
+	p.FieldConfig.Defaults.Decimals = new(1)
+	return p
 }
 
 // variables are what a person chooses above the dashboard: many gates, or one
@@ -71,7 +101,7 @@ func whoIsOut(one bool) *panel {
 		"Each pod that is out of traffic, on trial, or that a dry run would have gated, and each bad one that a person keeps in traffic. The sentence is the one for which it was gated, as noted on the pod. "+
 			"At most 8 pods a gate are listed.", "string",
 		rows("sort(max by (namespace, gate, pod, state, signal, why) ("+newest("podgate_pod_since_timestamp_seconds")+") * 1000)")).
-		empty("No pod is reported out of traffic.")
+		empty("No controller reports a pod out of traffic.")
 	p.FieldConfig.Defaults.Custom = map[string]any{"align": "left", "cellOptions": map[string]any{"type": "auto"}}
 	p.Options = map[string]any{"showHeader": true, "cellHeight": "sm"}
 	p.Transform = []any{map[string]any{"id": "organize", "options": map[string]any{

@@ -220,7 +220,7 @@ func TestAlertsKeepTheRules(t *testing.T) {
 					t.Errorf("%s%s: %s does not select the job", r.Record, r.Alert, selector)
 				}
 			}
-			expr := regexp.MustCompile(`\[(5m)\]`).ReplaceAllString(r.Expr, "[1h]") // a rule knows no $__rate_interval
+			expr := regexp.MustCompile(`\[(2m|5m|15m)\]`).ReplaceAllString(r.Expr, "[1h]") // a rule knows no $__rate_interval
 			checkQuery(t, r.Record+r.Alert, expr)
 			if r.Alert == "" {
 				continue

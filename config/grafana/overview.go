@@ -8,16 +8,16 @@ func overview() *dashboard {
 	quiet := steps("transparent", "orange", 1)
 	l.add(4, 4, stat("Pods gated", "Pods that Podgate keeps out of traffic on evidence, over the chosen gates.", "short", steps("transparent", "red", 1),
 		now(`sum(max by (namespace, gate) (podgate_pods{`+ofGates+`,state="gated"}))`, "")))
-	l.add(4, 4, stat("Held out by people", "Pods that people keep out of traffic. They use up the limit.", "short", steps("transparent", "purple", 1),
+	l.add(3, 4, stat("Held out by people", "Pods that people keep out of traffic. They use up the limit.", "short", steps("transparent", "purple", 1),
 		now(`sum(max by (namespace, gate) (podgate_pods{`+ofGates+`,state="heldOut"}))`, "")))
 	l.add(4, 4, stat("Bad, and in traffic", "Outliers that a guard kept in traffic at the last look: the limit, a common cause, a person's word.", "short", quiet,
-		now(`sum(max by (namespace, gate, guard) (podgate_held_pods{`+ofGates+`})) or vector(0)`, "")))
-	l.add(4, 4, stat("Waiting for a person", "Gated pods whose trials have all failed.", "short", quiet,
+		now(`sum(max by (namespace, gate, guard) (podgate_held_pods{`+ofGates+`})) or 0 * count(podgate_gate_interval_seconds{`+ofGates+`})`, "")))
+	l.add(3, 4, stat("Waiting for a person", "Gated pods whose trials have all failed.", "short", quiet,
 		now(`sum(max by (namespace, gate) (podgate_waiting_pods{`+ofGates+`}))`, "")))
-	l.add(4, 4, stat("Gates not ready", "Gates whose Ready condition is False: they do not do what their spec says. The table below has the reasons.", "short", steps("transparent", "red", 1),
-		now(`count(max by (namespace, gate) (podgate_gate_ready{`+ofGates+`}) == 0) or vector(0)`, "")))
-	l.add(4, 4, stat("Oldest look", "How long ago the metrics were last looked at, of the gate that is worst off. It should be about the gate's interval.", "s", steps("transparent", "orange", 120, "red", 600),
-		now(`time() - min(max by (namespace, gate) (podgate_last_look_timestamp_seconds{`+ofGates+`}))`, "")).whole())
+	l.add(3, 4, stat("Gates not ready", "Gates whose Ready condition is not True, apart from those that wait for their first look: they do not do what their spec says. The table below has the reasons.", "short", steps("transparent", "red", 1),
+		now(`count(max by (namespace, gate) (podgate_gate_ready{`+ofGates+`,reason!="Reconciling"}) == 0) or 0 * count(podgate_gate_interval_seconds{`+ofGates+`})`, "")))
+	l.add(3, 4, behind(", of the gate that is worst off"))
+	l.add(4, 4, leads())
 	l.add(24, 8, whoIsOut(false))
 
 	l.row("Gates")
@@ -56,8 +56,8 @@ func overview() *dashboard {
 		over(`sum by (result) (rate(podgate_status_writes_total[$__rate_interval]))`, "status {{result}}")).from(0))
 	l.add(8, 8, graph("Memory", "Resident memory of the controller's processes.", "bytes",
 		over(`process_resident_memory_bytes and on (pod, instance) podgate_build_info`, "{{pod}}")).from(0))
-	l.add(8, 8, graph("Controllers", "Processes of the controller that Prometheus sees, by version. None means that nobody brings pods back.", "short",
-		over(`count by (version) (podgate_build_info)`, "{{version}}")).counts().empty("No controller is seen."))
+	l.add(8, 8, graph("Controllers", "Processes of the controller that Prometheus sees, by version, and how many of them lead. None that leads means that nobody brings pods back.", "short",
+		over(`count by (version) (podgate_build_info)`, "{{version}}"), over(`sum(podgate_leading)`, "leading")).counts().empty("No controller is seen."))
 	return d
 }
 
@@ -79,7 +79,7 @@ func limitUsed() *panel {
 // not ready first.
 func gateStates() *panel {
 	p := newPanel("table", "What there is to know of each gate", "Reason and message of the gate's Ready condition; red is not ready. Click for the gate's own dashboard.", "string",
-		rows(`sort(max by (namespace, gate, reason, message) (`+newest("podgate_gate_message_info")+` * on (namespace, gate, reason) group_left () max by (namespace, gate, reason) (podgate_gate_ready{`+ofGates+`})))`)).empty("There is no gate.")
+		rows(`sort(max by (namespace, gate, reason, message) (`+newest("podgate_gate_message_info")+` * on (namespace, gate, reason) group_left () max by (namespace, gate, reason) (podgate_gate_ready{`+ofGates+`})))`)).empty("No controller reports a gate.")
 	p.FieldConfig.Defaults.Custom = map[string]any{"align": "left", "cellOptions": map[string]any{"type": "auto"}}
 	p.Options = map[string]any{"showHeader": true, "cellHeight": "sm"}
 	p.Transform = []any{map[string]any{"id": "organize", "options": map[string]any{"excludeByName": map[string]bool{"Time": true},

@@ -9,16 +9,16 @@ func service() *dashboard {
 		now(`max by (mode) (`+newest("podgate_gate_info")+`) or on () label_replace(vector(0), "mode", "–", "", "")`, "{{mode}}"))
 	mode.Options["textMode"], mode.Options["colorMode"] = "name", "none"
 	l.add(2, 4, mode)
-	l.add(3, 4, stat("Serving", "Pods in traffic.", "short", steps("transparent", "red", 0, "green", 1), now(`max(podgate_pods{`+ofGates+`,state="serving"})`, "")))
+	l.add(2, 4, stat("Serving", "Pods in traffic.", "short", steps("transparent", "red", 0, "green", 1), now(`max(podgate_pods{`+ofGates+`,state="serving"})`, "")))
 	l.add(3, 4, stat("Gated", "Pods that Podgate keeps out of traffic.", "short", steps("transparent", "red", 1), now(`max(podgate_pods{`+ofGates+`,state="gated"})`, "")))
-	l.add(3, 4, stat("Held out", "Pods that people keep out of traffic. They use up the limit.", "short", steps("transparent", "purple", 1),
+	l.add(2, 4, stat("Held out", "Pods that people keep out of traffic. They use up the limit.", "short", steps("transparent", "purple", 1),
 		now(`max(podgate_pods{`+ofGates+`,state="heldOut"})`, "")))
 	l.add(3, 4, stat("Bad, in traffic", "Outliers that a guard kept in traffic at the last look: the limit, a common cause, a person's word. What held is below.", "short", steps("transparent", "orange", 1),
 		now(`sum(max by (guard) (podgate_held_pods{`+ofGates+`})) or 0 * max(podgate_limit_pods{`+ofGates+`})`, "")))
-	l.add(3, 4, stat("Limit left", "How many more pods may be out.", "short", steps("transparent", "orange", 0, "transparent", 1),
+	l.add(2, 4, stat("Limit left", "How many more pods may be out.", "short", steps("transparent", "orange", 0, "transparent", 1),
 		now(`max(podgate_limit_pods{`+ofGates+`}) - max(podgate_limit_used_pods{`+ofGates+`})`, "")))
-	l.add(3, 4, stat("Last look", "How long ago the metrics were last looked at.", "s", steps("transparent", "orange", 120, "red", 600),
-		now(`time() - max(podgate_last_look_timestamp_seconds{`+ofGates+`})`, "")).whole())
+	l.add(3, 4, behind(""))
+	l.add(3, 4, leads())
 	l.add(24, 3, message())
 	l.add(24, 5, whoIsOut(true))
 	l.add(24, 6, timeline())
@@ -66,7 +66,7 @@ func service() *dashboard {
 // orange where there is something to know, red where it is not ready.
 func readiness() *panel {
 	p := stat("Gate", "The reason of the gate's Ready condition: red while it is not ready, orange while something keeps it from gating or a pod waits for a person.", "short",
-		steps("transparent", "red", 0, "green", 1), now(`max by (reason) (`+newest("podgate_gate_ready")+`) or on () label_replace(vector(-1), "reason", "no gate", "", "")`, "{{reason}}"))
+		steps("transparent", "red", 0, "green", 1), now(`max by (reason) (`+newest("podgate_gate_ready")+`) or on () label_replace(vector(-1), "reason", "unknown", "", "")`, "{{reason}}"))
 	p.Options["textMode"] = "name"
 	return p.override("byRegexp", "/^(CommonCause|LimitReached|DomainSuspected|PodsWaiting)$/", property("color", fixed("orange"))).
 		override("byRegexp", "/^(DryRun|Suspended)$/", property("color", fixed("yellow")))
@@ -75,7 +75,7 @@ func readiness() *panel {
 // message is what the gate says itself.
 func message() *panel {
 	p := stat("What the gate says", "The message of the gate's Ready condition, as kubectl shows it: what it does, or what keeps it from that and what to do.", "short",
-		steps("text"), now(`max by (message) (`+newest("podgate_gate_message_info")+`) or on () label_replace(vector(0), "message", "there is no such gate", "", "")`, "{{message}}"))
+		steps("text"), now(`max by (message) (`+newest("podgate_gate_message_info")+`) or on () label_replace(vector(0), "message", "no controller reports this gate", "", "")`, "{{message}}"))
 	p.Options["textMode"], p.Options["colorMode"], p.Options["text"] = "name", "none", map[string]any{"valueSize": 20}
 	return p
 }

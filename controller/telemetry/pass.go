@@ -35,9 +35,13 @@ func (m *Metrics) Pass(gate *v1alpha1.TrafficGate, p Pass) {
 	m.countPods(gate, p)
 	c := p.Plan.Counts
 	set(m.limit, c.Limit)
-	set(m.used, c.Out())
+	used, waiting := c.Out(), c.Waiting
+	if p.DryRun { // nobody is out for it, and nobody waits
+		used, waiting = used-c.Gated, 0
+	}
+	set(m.used, used)
 	set(m.trial, c.Trial)
-	set(m.waiting, c.Waiting)
+	set(m.waiting, waiting)
 	set(m.outliers, c.Outliers)
 	set(m.unknown, c.Unknown)
 	m.commonCause.WithLabelValues(gate.Namespace, gate.Name).Set(truth(p.Plan.CommonCause != ""))
@@ -46,7 +50,7 @@ func (m *Metrics) Pass(gate *v1alpha1.TrafficGate, p Pass) {
 		m.suspected.WithLabelValues(gate.Namespace, gate.Name, d.Kind, d.Name).Set(1)
 	}
 	if p.Looked {
-		m.countHeld(gate, p.Held)
+		m.countHeld(gate, p.Held, p.DryRun)
 	}
 	m.observeSignals(gate, p)
 	m.observePods(gate, p)
@@ -97,9 +101,9 @@ func (m *Metrics) countPods(gate *v1alpha1.TrafficGate, p Pass) {
 	}
 }
 
-func (m *Metrics) countHeld(gate *v1alpha1.TrafficGate, held []decide.Decision) {
+func (m *Metrics) countHeld(gate *v1alpha1.TrafficGate, held []decide.Decision, dryRun bool) {
 	m.held.DeletePartialMatch(labelsOf(keyOf(gate)))
 	for _, d := range held {
-		m.held.WithLabelValues(gate.Namespace, gate.Name, string(d.Reason)).Inc()
+		m.held.WithLabelValues(gate.Namespace, gate.Name, string(d.Reason), strconv.FormatBool(dryRun)).Inc()
 	}
 }

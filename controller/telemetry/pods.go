@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -66,6 +67,7 @@ func choose(gate string, p Pass) (out []shown) {
 	var keeps, trials, suspects []shown
 	for _, pod := range p.Pods {
 		s := shown{Pod: pod, finding: findings[pod.UID]}
+		onTrialHere := p.OnTrial[pod.UID] && !p.DryRun // whom a dry run has on trial was never out
 		switch state := pod.State(gate); {
 		case state == decide.Gated || state == decide.HeldOut:
 			s.state, s.since = string(state), pod.Memory.GatedAt
@@ -76,13 +78,13 @@ func choose(gate string, p Pass) (out []shown) {
 				s.since = time.Unix(0, 0)
 			}
 			out = append(out, s)
-		case pod.Override == v1alpha1.OverrideYes && (p.OnTrial[pod.UID] || s.finding.Excess() >= 1):
+		case pod.Override == v1alpha1.OverrideYes && (onTrialHere || s.finding.Excess() >= 1):
 			s.state, s.since = kept, pod.Memory.ReleasedAt
 			if s.since.IsZero() { // it was never out
 				s.since = time.Unix(0, 0)
 			}
 			keeps = append(keeps, s)
-		case p.OnTrial[pod.UID]:
+		case onTrialHere:
 			s.state, s.since = onTrial, pod.Memory.ReleasedAt
 			trials = append(trials, s)
 		case state == decide.Serving && s.finding.Excess() > 0:
@@ -106,6 +108,9 @@ func because(s shown) (signal, why string) {
 	why = s.Memory.Reason
 	if s.state == string(decide.Gated) || s.state == string(rehearsed) {
 		signal, _, _ = strings.Cut(why, ": ")
+	}
+	if s.state == onTrial {
+		why = fmt.Sprintf("back in traffic (%s) and watched; %d trials have failed before", s.Memory.ReleasedFor, s.Memory.Relapses)
 	}
 	if s.state == kept {
 		why = "a person's override says yes"

@@ -40,6 +40,9 @@ func (m *Metrics) observeSignals(gate *v1alpha1.TrafficGate, p Pass) {
 			m.level.WithLabelValues(gate.Namespace, gate.Name, s.Name, percentile).Set(level)
 		}
 		if serving, all := clientsSee(levels, out, s.Name); !math.IsNaN(serving) {
+			if p.DryRun { // nobody is out
+				serving = all
+			}
 			m.clients.WithLabelValues(gate.Namespace, gate.Name, s.Name, "serving").Set(serving)
 			m.clients.WithLabelValues(gate.Namespace, gate.Name, s.Name, "all").Set(all)
 		}

@@ -28,6 +28,7 @@ type Metric struct {
 // Metrics are all metrics of the controller's own. Those of a gate go with it.
 type Metrics struct {
 	buildInfo *prometheus.GaugeVec
+	leading   prometheus.Gauge
 
 	gate, ready, message, interval           *prometheus.GaugeVec
 	pods, limit, used                        *prometheus.GaugeVec
@@ -67,18 +68,18 @@ func define() *Metrics {
 
 	m.pods = m.gauge("podgate_pods", "Pods of the gate's Service by state: serving, notReady, unlabelled, gated, heldOut; wouldBeGated counts those that a dry run would have gated, which serve.", "6 a gate", "state")
 	m.limit = m.gauge("podgate_limit_pods", "Pods that may be out of traffic at once.", "1 a gate")
-	m.used = m.gauge("podgate_limit_used_pods", "Pods that use up the limit: gated, held out by people, not Ready, or without the traffic label.", "1 a gate")
+	m.used = m.gauge("podgate_limit_used_pods", "Pods that use up the limit: gated, held out by people, not Ready, or without the traffic label. What a dry run would have gated does not count.", "1 a gate")
 	m.trial = m.gauge("podgate_trial_pods", "Pods that came back lately and are watched: 0 or 1, unless a person brought some back.", "1 a gate")
-	m.waiting = m.gauge("podgate_waiting_pods", "Gated pods without a trial left, which wait for a person or for their eviction.", "1 a gate")
+	m.waiting = m.gauge("podgate_waiting_pods", "Gated pods without a trial left, which wait for a person or for their eviction. A dry run has none.", "1 a gate")
 	m.outliers = m.gauge("podgate_outlier_pods", "Serving pods that look bad now.", "1 a gate")
 	m.unknown = m.gauge("podgate_unknown_pods", "Pods that are judged and that no signal can tell anything of.", "1 a gate")
 	m.overrides = m.gauge("podgate_override_pods", "Pods with a person's override label, by what it says: yes, no, or other for what has no effect.", "3 a gate", "override")
 
-	m.held = m.gauge("podgate_held_pods", "Outliers that stayed in traffic at the last look, by the guard that held them.", "1 a gate and guard that holds", "guard")
+	m.held = m.gauge("podgate_held_pods", "Outliers that stayed in traffic at the last look, by the guard that held them, and whether that was a dry run's.", "1 a gate and guard that holds", "guard", "dry_run")
 	m.commonCause = m.gauge("podgate_common_cause", "1 while nobody is gated because the fault is not in the pods, else 0.", "1 a gate")
 	m.suspected = m.gauge("podgate_domain_suspected", "1 while a domain explains the outliers better than the pods do, by kind (Zone, Node, Revision) and name.", "1 a gate", "kind", "name")
 	m.decisions = m.counter("podgate_decisions_total", "Decisions by action, reason, the signal that they are due to (empty for none), and whether they were a dry run's. A hold that goes on is counted once.", "a few a gate and signal", "action", "reason", "signal", "dry_run")
-	m.relapses = m.counter("podgate_relapses_total", "Trials that failed: pods that were gated again soon after they had come back.", "1 a gate")
+	m.relapses = m.counter("podgate_relapses_total", "Trials that failed: pods that were gated again soon after they had come back. Dry runs' do not count.", "1 a gate")
 
 	m.looks = m.counter("podgate_looks_total", "Looks at the metrics by result: answered, failed (at least one query).", "2 a gate", "result")
 	m.lastLook = m.gauge("podgate_last_look_timestamp_seconds", "As of when the metrics were last looked at, in Unix time.", "1 a gate")
@@ -88,9 +89,9 @@ func define() *Metrics {
 	m.missing = m.gauge("podgate_signal_missing_pods", "Judged pods that the last answer had nothing about.", "1 a signal", "signal")
 	m.unmatched = m.gauge("podgate_signal_unmatched_pods", "Names in the last answer that no pod of the Service has: other Services' pods, or a wrong spec.podLabel.", "1 a signal", "signal")
 	m.level = m.gauge("podgate_signal_level", "The signal's level among the judged pods: the 10th, 50th and 90th percentile of the pods. Shares are between 0 and 1. Not for histograms, whose pods are compared at bounds of their own.", "3 a signal", "signal", "percentile")
-	m.clients = m.gauge("podgate_signal_clients_level", "The level that clients see: the mean over events (pods, for a value) of those that serve (pods=\"serving\"), and what it would be if the gated pods still had their share of the traffic, as bad as they were when they were gated (pods=\"all\"). Not for histograms; gatings before the controller's start are not known.", "2 a signal", "signal", "pods")
+	m.clients = m.gauge("podgate_signal_clients_level", "The level that clients see: the mean over events (pods, for a value) of those that serve (pods=\"serving\"), and what it would be if the gated pods still had their share of the traffic, as bad as they were when they were gated (pods=\"all\"). Not for histograms; gatings before the controller's start are not known. What a dry run would have gated does serve.", "2 a signal", "signal", "pods")
 
-	m.podSince = m.gauge("podgate_pod_since_timestamp_seconds", "Since when a pod is in a state other than plainly serving, in Unix time, 0 where nobody noted it: gated, wouldBeGated, heldOut, trial, or kept in traffic by a person though it would be on trial or is an outlier; with the signal and the sentence for which it was gated. A new series for each gating.", "8 a gate", "pod", "state", "signal", "why")
+	m.podSince = m.gauge("podgate_pod_since_timestamp_seconds", "Since when a pod is in a state other than plainly serving, in Unix time, 0 where nobody noted it: gated, wouldBeGated, heldOut, trial, or kept in traffic by a person though it would be on trial or is an outlier; with the signal and the sentence for which it was gated, or on trial how it came back. A new series for each gating.", "8 a gate", "pod", "state", "signal", "why")
 	m.evidence = m.gauge("podgate_pod_evidence_ratio", "Evidence against the pod by its worst signal, in units of the bar: 1 and above is an outlier. For pods out of traffic, on trial, and the 3 most suspect.", "8 a gate", "pod", "signal")
 	m.podLevel = m.gauge("podgate_pod_level", "The level of the pod's worst signal, for the same pods while they are judged.", "8 a gate", "pod", "signal")
 	m.peersLevel = m.gauge("podgate_pod_peers_level", "The level of its peers that the pod is compared with, for the same pods and signals.", "8 a gate", "pod", "signal")
@@ -98,10 +99,11 @@ func define() *Metrics {
 	m.lookSeconds = m.histogram("podgate_look_duration_seconds", "How long Prometheus took to answer all queries of a look.", prometheus.ExponentialBuckets(0.005, 2, 12))
 	m.querySeconds = m.histogram("podgate_query_duration_seconds", "How long one question to Prometheus took; a ratio's two queries are one.", prometheus.ExponentialBuckets(0.002, 2, 13))
 	m.lag = m.histogram("podgate_evaluation_lag_seconds", "How old an answer was, from the instant that it is about, when it was decided on.", prometheus.ExponentialBuckets(0.1, 2, 11))
-	m.podWrites = m.counterOfAll("podgate_pod_writes_total", "Patches of pods by action and result: ok, failed.", "2 an action", "action", "result")
+	m.podWrites = m.counterOfAll("podgate_pod_writes_total", "Patches of pods by action and result: ok, failed, conflict (the pod had changed, and it is decided anew), gone (there is no such pod any more).", "4 an action", "action", "result")
 	m.statusWrites = m.counterOfAll("podgate_status_writes_total", "Writes of gates' status by result: ok, failed.", "2", "result")
 	m.buildInfo = prometheus.NewGaugeVec(m.opts("gauge", "podgate_build_info", "Always 1; says what was built from which revision with which Go.", "1", []string{"version", "revision", "goversion"}), []string{"version", "revision", "goversion"})
-	m.collectors = append(m.collectors, m.buildInfo)
+	m.leading = prometheus.NewGauge(m.opts("gauge", "podgate_leading", "1 while this process leads, and so watches over the gates; 0 while it stands by.", "1", nil))
+	m.collectors = append(m.collectors, m.buildInfo, m.leading)
 	return m
 }
 

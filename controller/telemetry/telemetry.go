@@ -22,11 +22,11 @@ func New(registry prometheus.Registerer) (*Metrics, error) {
 		}
 	}
 	m.buildInfo.WithLabelValues(build()).Set(1)
-	for _, result := range []string{"ok", "failed"} { // so that the first of each is an increase
+	for _, result := range []WriteResult{WriteOK, WriteFailed} { // so that the first of each is an increase
 		for _, action := range []decide.Action{decide.Gate, decide.Release, decide.HoldOut, decide.Label, decide.Evict, decide.Expire, decide.Note} {
-			m.podWrites.WithLabelValues(string(action), result)
+			m.podWrites.WithLabelValues(string(action), string(result))
 		}
-		m.statusWrites.WithLabelValues(result)
+		m.statusWrites.WithLabelValues(string(result))
 	}
 	return m, nil
 }
@@ -104,19 +104,32 @@ func (m *Metrics) Look(gate *v1alpha1.TrafficGate, l Look) {
 	m.lag.Observe(max(l.Lag, 0).Seconds())
 }
 
+// Leading takes in whether this process leads.
+func (m *Metrics) Leading(leads bool) { m.leading.Set(truth(leads)) }
+
+// WriteResult is what became of a write.
+type WriteResult string
+
+// The results of a write.
+const (
+	WriteOK       WriteResult = "ok"
+	WriteFailed   WriteResult = "failed"
+	WriteConflict WriteResult = "conflict"
+	WriteGone     WriteResult = "gone"
+)
+
 // PodWrite counts a patch of a pod.
-func (m *Metrics) PodWrite(action decide.Action, err error) {
-	m.podWrites.WithLabelValues(string(action), resultOf(err)).Inc()
+func (m *Metrics) PodWrite(action decide.Action, result WriteResult) {
+	m.podWrites.WithLabelValues(string(action), string(result)).Inc()
 }
 
 // StatusWrite counts a write of a gate's status.
-func (m *Metrics) StatusWrite(err error) { m.statusWrites.WithLabelValues(resultOf(err)).Inc() }
-
-func resultOf(err error) string {
+func (m *Metrics) StatusWrite(err error) {
+	result := WriteOK
 	if err != nil {
-		return "failed"
+		result = WriteFailed
 	}
-	return "ok"
+	m.statusWrites.WithLabelValues(string(result)).Inc()
 }
 
 // exemplar leads from a metric to a trace that it counts.
@@ -142,7 +155,7 @@ func increment(c prometheus.Counter, traceID string) {
 // with the traceID if that is not empty.
 func (m *Metrics) Decision(gate *v1alpha1.TrafficGate, d decide.Decision, dryRun bool, traceID string) {
 	increment(m.decisions.WithLabelValues(gate.Namespace, gate.Name, string(d.Action), string(d.Reason), d.Finding.Signal, strconv.FormatBool(dryRun)), traceID)
-	if d.Action == decide.Gate && d.Memory.Relapses > d.Before.Memory.Relapses {
+	if !dryRun && d.Action == decide.Gate && d.Memory.Relapses > d.Before.Memory.Relapses {
 		m.relapses.WithLabelValues(gate.Namespace, gate.Name).Inc()
 	}
 }

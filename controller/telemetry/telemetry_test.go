@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -98,8 +97,9 @@ func busy(m *Metrics, gate *v1alpha1.TrafficGate, n, gated int) {
 	} {
 		m.Decision(gate, d, false, "")
 	}
-	m.PodWrite(decide.Gate, nil)
-	m.PodWrite(decide.Gate, errors.New("no"))
+	m.PodWrite(decide.Gate, WriteOK)
+	m.PodWrite(decide.Gate, WriteFailed)
+	m.Leading(true)
 	m.StatusWrite(nil)
 }
 
@@ -282,5 +282,49 @@ func TestAPersonKeepsABadPodInTraffic(t *testing.T) {
 	}
 	if got := testutil.CollectAndCount(m.podSince); got != 2 {
 		t.Errorf("%d pods have a state, want the bad one and the one that came back", got)
+	}
+}
+
+// TestADryRunTakesNobodyOut: what it would have done uses up no limit, waits for
+// nobody, relapses not, and is no relief for clients; the pods serve.
+func TestADryRunTakesNobodyOut(t *testing.T) {
+	m, registry := registered(t)
+	gate := gateNamed("shop", "checkout")
+	p := fleet("checkout", 10, 2)
+	p.DryRun, p.Plan.Counts.Waiting = true, 1
+	p.Held = []decide.Decision{{Action: decide.Hold, Reason: decide.HeldLimit}}
+	p.OnTrial[p.Pods[4].UID], p.Pods[4].Memory.ReleasedAt = true, noon
+	m.Pass(gate, p)
+	m.Decision(gate, decide.Decision{Action: decide.Gate, Reason: decide.ReasonOutlier, Memory: decide.Memory{Relapses: 1}}, true, "")
+	for what, g := range map[string]prometheus.Collector{
+		"used": m.used.WithLabelValues("shop", "checkout"), "waiting": m.waiting.WithLabelValues("shop", "checkout"),
+		"relapses":        m.relapses.WithLabelValues("shop", "checkout"),
+		"held in earnest": m.held.WithLabelValues("shop", "checkout", "HeldLimit", "false"),
+	} {
+		if got := testutil.ToFloat64(g); got != 0 {
+			t.Errorf("%s is %g", what, got)
+		}
+	}
+	if got := testutil.ToFloat64(m.held.WithLabelValues("shop", "checkout", "HeldLimit", "true")); got != 1 {
+		t.Errorf("%g are held in the dry run", got)
+	}
+	serving, all := m.clients.WithLabelValues("shop", "checkout", "errors", "serving"), m.clients.WithLabelValues("shop", "checkout", "errors", "all")
+	if a, b := testutil.ToFloat64(serving), testutil.ToFloat64(all); a != b || a < 0.03 {
+		t.Errorf("clients see %g, and had nobody been gated %g", a, b)
+	}
+	if text := exposition(t, registry); strings.Contains(text, `state="trial"`) {
+		t.Errorf("a pod that was never out is on trial:\n%s", text)
+	}
+}
+
+// TestAPodOnTrialSaysHowItCameBack.
+func TestAPodOnTrialSaysHowItCameBack(t *testing.T) {
+	m, registry := registered(t)
+	p := fleet("checkout", 10, 0)
+	p.OnTrial[p.Pods[4].UID] = true
+	p.Pods[4].Memory = decide.Memory{Gate: "checkout", ReleasedAt: noon, ReleasedFor: decide.ReasonTrial, Relapses: 2}
+	m.Pass(gateNamed("shop", "checkout"), p)
+	if text, want := exposition(t, registry), `state="trial",why="back in traffic (Trial) and watched; 2 trials have failed before"`; !strings.Contains(text, want) {
+		t.Errorf("%s is not in\n%s", want, text)
 	}
 }

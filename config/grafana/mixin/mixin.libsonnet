@@ -14,8 +14,9 @@ local inJSON(text) = local quoted = std.escapeStringJson(text); quoted[1:std.len
   _config+:: {
     // What selects the controller's own series in rules.
     podgateSelector: 'job="podgate"',
-    // What selects them in dashboards besides the namespace and the gate, such as
-    // 'cluster="$cluster"'; empty for nothing.
+    // What selects gates in dashboards besides the namespace and the gate, such as
+    // 'cluster="eu"'; empty for nothing. Rules and dashboards tell gates apart by
+    // namespace and name: several clusters in one Prometheus need a mixin each.
     dashboardSelector: '',
     dashboardTags: ['podgate'],
     // Where the runbooks are.
