@@ -264,7 +264,7 @@ func (c *cases) replay(t *testing.T, gate *v1alpha1.TrafficGate, from, to time.T
 	t.Helper()
 	plugin, err := build.Program(t.Context(), c.Path(), "./cmd/kubectl-podgate")
 	must(t, err)
-	args = append([]string{"backtest", "-f", c.Path("config", "samples", "gate.yaml"), "--uid", string(gate.UID), "--cluster",
+	args = append([]string{"backtest", "-f", c.Path("config", "samples", "gate.yaml"), "--uid", string(gate.UID), "--ask-cluster",
 		"--kubeconfig", c.Kubeconfig(), "--from", from.UTC().Format(time.RFC3339Nano), "--to", to.UTC().Format(time.RFC3339Nano)}, args...)
 	cmd := exec.CommandContext(t.Context(), plugin, args...)
 	var stderr bytes.Buffer

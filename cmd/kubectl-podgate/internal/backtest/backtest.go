@@ -57,7 +57,7 @@ written to the cluster. The history comes from a Prometheus server, from a file 
 Prometheus database.
 
 With NAME the TrafficGate is read from the cluster, and so is what the cluster knows of the pods that are still there. With -f FILE no cluster
-is needed; --cluster asks it about the pods all the same.`,
+is needed; --ask-cluster asks it about the pods all the same.`,
 		Example: `  # the last seven days
   kubectl podgate backtest -f gate.yaml --prometheus http://localhost:9090
 
@@ -76,7 +76,7 @@ is needed; --cluster asks it about the pods all the same.`,
 	f := cmd.Flags()
 	f.StringVarP(&o.filename, "filename", "f", "", "file with the TrafficGate, or - for the standard input")
 	f.StringVar(&o.uid, "uid", "", "with -f: UID of the TrafficGate that was there, so that the replay looks at the same instants")
-	f.BoolVar(&o.ask, "cluster", false, "with -f: ask the cluster about the pods that are still there: since when they are Ready, their nodes, zones and revisions")
+	f.BoolVar(&o.ask, "ask-cluster", false, "with -f: ask the cluster about the pods that are still there: since when they are Ready, their nodes, zones and revisions")
 	f.StringVar(&o.compare, "compare", "", "file with another TrafficGate, to be run on the same history")
 	f.StringVarP(&o.output, "output", "o", outputText, "text: a summary for people; json: one object a line and decision")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(outputs, cobra.ShellCompDirectiveNoFileComp))

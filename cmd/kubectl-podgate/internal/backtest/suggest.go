@@ -38,7 +38,7 @@ nine of ten hours, five events a pod. Only signals with the rule outlier are loo
 	}
 	f := cmd.Flags()
 	f.StringVarP(&o.filename, "filename", "f", "", "file with the TrafficGate, or - for the standard input")
-	f.BoolVar(&o.ask, "cluster", false, "with -f: ask the cluster about the pods that are still there: since when they are Ready, their nodes, zones and revisions")
+	f.BoolVar(&o.ask, "ask-cluster", false, "with -f: ask the cluster about the pods that are still there: since when they are Ready, their nodes, zones and revisions")
 	f.StringVarP(&o.output, "output", "o", outputText, "text: what to change and why; yaml: the whole gate with it")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]cobra.Completion{outputText, outputYAML}, cobra.ShellCompDirectiveNoFileComp))
 	o.history.bind(f)

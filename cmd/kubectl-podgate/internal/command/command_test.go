@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -316,5 +317,21 @@ func TestColoursOnTerminalsOnly(t *testing.T) {
 	e := &environment{streams: genericiooptions.IOStreams{Out: file}, now: time.Now}
 	if p := e.page(); p.Colours || p.Width != 0 {
 		t.Errorf("a file gets colours (%t) or lines of %d", p.Colours, p.Width)
+	}
+}
+
+// TestNoFlagHidesKubectls: a command that has a flag of kubectl's name takes that one
+// away from its users.
+func TestNoFlagHidesKubectls(t *testing.T) {
+	root := New(genericiooptions.NewTestIOStreamsDiscard(), "test")
+	for _, cmd := range root.Commands() {
+		cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+			if root.PersistentFlags().Lookup(f.Name) != nil {
+				t.Errorf("%s hides kubectl's own --%s", cmd.Name(), f.Name)
+			}
+			if f.Shorthand != "" && root.PersistentFlags().ShorthandLookup(f.Shorthand) != nil {
+				t.Errorf("%s hides kubectl's own -%s", cmd.Name(), f.Shorthand)
+			}
+		})
 	}
 }
