@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -98,7 +100,7 @@ func (o *options) run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
-	file, err := newPageFile(o.html)
+	file, err := newPageFile(o.html, o.files())
 	if err != nil {
 		return err
 	}
@@ -115,10 +117,20 @@ func (o *options) run(ctx context.Context, args []string) (err error) {
 		}
 		p.Policies = append(p.Policies, policy)
 	}
-	if err := file.write(p); err != nil {
+	if err := file.take(func(w io.Writer) error { return page.Write(w, p) }); err != nil {
 		return err
 	}
 	return o.print(p)
+}
+
+// files are those that the page must not overwrite.
+func (o *options) files() []readFile {
+	out := []readFile{{"-f", o.filename}, {"--compare", o.compare}, {"--openmetrics", o.history.openmetrics}, {"--prometheus-http-config", o.history.httpConfig}}
+	if f, ok := o.Out.(*os.File); ok {
+		// Taking the place of the file that the output goes to would lose the output.
+		out = append(out, readFile{"the standard output", f.Name()})
+	}
+	return out
 }
 
 // print writes the summary, of one policy or of both.

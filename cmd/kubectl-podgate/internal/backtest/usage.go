@@ -2,8 +2,8 @@ package backtest
 
 import "fmt"
 
-// UsageError says that a command was called wrongly; nothing was asked or read
-// because of it.
+// UsageError says that a command was called wrongly, or with a file or a query that is
+// wrong: the same call can only fail again, whatever the cluster or Prometheus answers.
 type UsageError struct{ err error }
 
 // Error implements error.
