@@ -119,6 +119,9 @@ func load(ctx context.Context, text []byte, dir string) (err error) {
 	return err
 }
 
+// farFuture is a time that no history is of: the year 2200, in milliseconds.
+var farFuture = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
+
 // loader appends the samples of a text.
 type loader struct {
 	writer   *tsdb.BlockWriter
@@ -134,19 +137,19 @@ type loader struct {
 
 func (l *loader) load(ctx context.Context, text []byte) error {
 	p := textparse.NewOpenMetricsParser(text, labels.NewSymbolTable())
-	for {
+	for line := 1; ; line++ { // an entry is a line: the format has no empty ones
 		entry, err := p.Next()
 		if errors.Is(err, io.EOF) {
 			return l.appender.Commit()
 		}
 		if err != nil {
-			return fmt.Errorf("it is not in the OpenMetrics text format: %w (after %d samples; the last line must be # EOF)", err, l.total)
+			return fmt.Errorf("line %d is not in the OpenMetrics text format: %w (the last line must be # EOF)", line, err)
 		}
 		if entry != textparse.EntrySeries {
 			continue
 		}
 		if err := l.add(p); err != nil {
-			return err
+			return fmt.Errorf("line %d: %w", line, err)
 		}
 		if l.pending++; l.pending < commitEvery {
 			continue
@@ -169,6 +172,9 @@ func (l *loader) add(p textparse.Parser) error {
 	}
 	if *at == math.MinInt64 || *at == math.MaxInt64 {
 		return fmt.Errorf("sample %s: timestamp %d is out of range", series, *at)
+	}
+	if *at > farFuture {
+		return fmt.Errorf("sample %s is of the year %d: its timestamps look like milliseconds, and OpenMetrics has seconds: divide them by 1000", series, timeOf(*at).Year())
 	}
 	var of labels.Labels
 	if !bytes.Equal(series, l.series) {
