@@ -10,6 +10,8 @@ import (
 	"os"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
@@ -120,11 +122,26 @@ func admit(obj map[string]any) (*v1alpha1.TrafficGate, error) {
 		return nil, fmt.Errorf("the CRD in this program cannot be used: %w", err)
 	}
 	delete(obj, "status")
-	if refused := s.admit(obj); len(refused) > 0 {
+	if refused := append(misnamed(obj), s.admit(obj)...); len(refused) > 0 {
 		return nil, fmt.Errorf("the API server would refuse this TrafficGate: correct it:\n  %s", strings.Join(refused, "\n  "))
 	}
 	gate := &v1alpha1.TrafficGate{}
 	return gate, runtime.DefaultUnstructuredConverter.FromUnstructured(obj, gate)
+}
+
+// misnamed says what is wrong with an object's name: the schema does not know of it.
+func misnamed(obj map[string]any) (refused []string) {
+	name, _, err := unstructured.NestedString(obj, "metadata", "name")
+	switch {
+	case err != nil:
+		return []string{"metadata.name: it must be text, such as checkout"}
+	case name == "":
+		return []string{"metadata.name: there is none: give the gate a name, such as that of its Service"}
+	}
+	for _, what := range validation.NameIsDNSSubdomain(name, false) {
+		refused = append(refused, fmt.Sprintf("metadata.name: Invalid value: %q: %s", name, what))
+	}
+	return refused
 }
 
 // Format renders a gate's spec as YAML with every default, as it is decided by.
