@@ -11,17 +11,13 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
-	"github.com/podgate/podgate/api/v1alpha1"
 	"github.com/podgate/podgate/cmd/kubectl-podgate/internal/gatefile"
 	"github.com/podgate/podgate/cmd/kubectl-podgate/internal/page"
 	"github.com/podgate/podgate/cmd/kubectl-podgate/internal/replay"
 	"github.com/podgate/podgate/cmd/kubectl-podgate/internal/report"
-	"github.com/podgate/podgate/controller/source"
 )
 
 // options of the command backtest.
@@ -73,7 +69,7 @@ is needed; --ask-cluster asks it about the pods all the same.`,
   promtool tsdb dump-openmetrics --match='{namespace="shop"}' data > shop.om
   kubectl podgate backtest -f gate.yaml --openmetrics shop.om`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
 	}
 	f := cmd.Flags()
 	f.StringVarP(&o.filename, "filename", "f", "", "file with the TrafficGate, or - for the standard input")
@@ -83,28 +79,29 @@ is needed; --ask-cluster asks it about the pods all the same.`,
 	f.StringVarP(&o.output, "output", "o", outputText, "text: a summary for people; json: one object a line and decision")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(outputs, cobra.ShellCompDirectiveNoFileComp))
 	f.StringVar(&o.html, "html", "", "file to write a page with plots to, which needs nothing but itself")
-	o.history.bind(f)
+	o.history.bind(f, 7*24*time.Hour)
 	return cmd
 }
 
-func (o *options) run(ctx context.Context, args []string) (err error) {
+func (o *options) run(cmd *cobra.Command, args []string) (err error) {
+	ctx := cmd.Context()
 	if !slices.Contains(outputs, o.output) {
 		return misused("--output %q: must be one of %s", o.output, strings.Join(outputs, ", "))
 	}
-	subjects, err := o.subjects(ctx, args)
+	subjects, err := o.subjects(cmd, args)
 	if err != nil {
 		return err
 	}
-	h, err := o.history.open(ctx, o.now)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, h.close()) }()
 	file, err := newPageFile(o.html, o.files())
 	if err != nil {
 		return err
 	}
 	defer file.discard()
+	h, err := o.history.open(ctx, o.now)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.close()) }()
 	p := page.Page{Source: h.name, Made: o.now}
 	for i, of := range subjects {
 		label := "backtest"
@@ -117,15 +114,23 @@ func (o *options) run(ctx context.Context, args []string) (err error) {
 		}
 		p.Policies = append(p.Policies, policy)
 	}
+	o.warn(h)
 	if err := file.take(func(w io.Writer) error { return page.Write(w, p) }); err != nil {
 		return err
 	}
 	return o.print(p)
 }
 
+// warn says beside the output what makes it less than it looks.
+func (o *options) warn(h *history) {
+	if text := h.pods.warning(); text != "" {
+		fmt.Fprintln(o.ErrOut, text)
+	}
+}
+
 // files are those that the page must not overwrite.
 func (o *options) files() []readFile {
-	out := []readFile{{"-f", o.filename}, {"--compare", o.compare}, {"--openmetrics", o.history.openmetrics}, {"--prometheus-http-config", o.history.httpConfig}}
+	out := []readFile{{"-f", o.filename}, {"--compare", o.compare}, {"--openmetrics", o.history.openmetrics}, {"--prometheus-http-config", o.history.server.HTTPConfig}}
 	if f, ok := o.Out.(*os.File); ok {
 		// Taking the place of the file that the output goes to would lose the output.
 		out = append(out, readFile{"the standard output", f.Name()})
@@ -144,72 +149,13 @@ func (o *options) print(p page.Page) error {
 	return p.Policies[0].Summary.Text(o.Out)
 }
 
-// subjects are the gate and, if another is asked for, that one too: in the place of
-// the first, with its ticks and its pods.
-func (o *options) subjects(ctx context.Context, args []string) ([]subject, error) {
-	first, err := o.subject(ctx, args)
-	if err != nil || o.compare == "" {
-		return []subject{first}, err
-	}
-	other, err := gatefile.Read(o.compare, o.In, first.gate.Namespace)
-	if err != nil {
-		return nil, err
-	}
-	other.UID = first.gate.UID
-	if first.policy == "" {
-		first.policy = "in the cluster"
-	}
-	return []subject{first, {o.compare, other, first.known}}, nil
-}
-
-// subject is a gate to be replayed, the file that it is from, and what the cluster
-// knows of its pods.
-type subject struct {
-	policy string
-	gate   *v1alpha1.TrafficGate
-	known  map[string]replay.Known
-}
-
-// subject reads the gate from the cluster or from a file.
-func (o *options) subject(ctx context.Context, args []string) (s subject, err error) {
-	namespace, _, err := o.getter.ToRawKubeConfigLoader().Namespace()
-	if err != nil || namespace == "" {
-		namespace = metav1.NamespaceDefault
-	}
-	switch {
-	case o.filename != "" && len(args) > 0:
-		return s, misused("a name and -f: name the gate in the cluster, or the file, not both")
-	case o.filename != "":
-		s.policy = o.filename
-		s.gate, err = gatefile.Read(o.filename, o.In, namespace)
-	case len(args) == 0:
-		return s, misused("no gate: name the file with the TrafficGate, -f FILE, or one that is in the cluster")
-	}
-	if err != nil || (len(args) == 0 && !o.ask) {
-		if err == nil {
-			s.gate.UID = types.UID(o.uid)
-		}
-		return s, err
-	}
-	c, err := o.cluster()
-	if err != nil {
-		return s, err
-	}
-	if len(args) > 0 {
-		if s.gate, err = c.gate(ctx, namespace, args[0]); err != nil {
-			return s, err
-		}
-	} else {
-		s.gate.UID = types.UID(o.uid)
-	}
-	s.known, err = c.known(ctx, s.gate)
-	return s, err
-}
-
 // replay runs one gate, and prints its decisions on the way if they are asked for.
 func (o *options) replay(ctx context.Context, of subject, h *history, label string) (page.Policy, error) {
 	progress := newBar(o.ErrOut, label)
 	defer progress.clear()
+	if err := h.looks(of.gate); err != nil {
+		return page.Policy{}, err
+	}
 	options := replay.Options{Gate: of.gate, Known: of.known, From: h.from, To: h.to, Progress: progress.set}
 	ledger := report.NewLedger(of.policy, of.gate)
 	watchers := []func(*replay.Step) error{ledger.Watch}
@@ -232,21 +178,8 @@ func (o *options) replay(ctx context.Context, of subject, h *history, label stri
 		return err
 	})
 	if err != nil {
-		return page.Policy{}, explain(err, h)
+		return page.Policy{}, h.explain(ctx, err, of)
 	}
 	text, err := gatefile.Format(of.gate)
 	return page.Policy{Summary: ledger.Close(), Recorder: recorder, YAML: text}, err
-}
-
-// explain says what to do about an error of a replay.
-func explain(err error, h *history) error {
-	var query *source.QueryError
-	switch {
-	case errors.Is(err, replay.ErrNoData):
-		return fmt.Errorf("%s has no data for the gate's queries from %s to %s: try the queries in Prometheus, check --from and --to, and that the gate's namespace, Service name and podLabel are those of the data",
-			h.name, h.from.UTC().Format(time.RFC3339), h.to.UTC().Format(time.RFC3339))
-	case errors.As(err, &query) && query.Failure == source.Failed:
-		return fmt.Errorf("%s: %w\nCheck that the address is right and can be reached from here (kubectl port-forward brings a Prometheus near), that it lets you in (--prometheus-http-config), and give a slow one more time with --prometheus-timeout", h.name, err)
-	}
-	return err
 }

@@ -26,7 +26,7 @@ type cluster struct {
 func (o *options) cluster() (*cluster, error) {
 	config, err := o.getter.ToRESTConfig()
 	if err != nil {
-		return nil, unanswered(err)
+		return nil, ClusterError{err}
 	}
 	scheme := runtime.NewScheme()
 	if err := clientgoscheme.AddToScheme(scheme); err != nil {
@@ -37,15 +37,21 @@ func (o *options) cluster() (*cluster, error) {
 	}
 	c, err := client.New(config, client.Options{Scheme: scheme})
 	if err != nil {
-		return nil, unanswered(err)
+		return nil, ClusterError{err}
 	}
 	return &cluster{c}, nil
 }
 
-// unanswered says what to do about a cluster that does not tell.
-func unanswered(err error) error {
-	return fmt.Errorf("asking the cluster: %w: check --kubeconfig, --context and your rights, or leave the cluster out with -f FILE", err)
+// ClusterError says that the cluster did not tell what it was asked.
+type ClusterError struct{ Err error }
+
+// Error implements error.
+func (c ClusterError) Error() string {
+	return fmt.Sprintf("asking the cluster: %v; it need not be asked with -f FILE and without --ask-cluster", c.Err)
 }
+
+// Unwrap returns what went wrong.
+func (c ClusterError) Unwrap() error { return c.Err }
 
 // gate reads the TrafficGate of a name.
 func (c *cluster) gate(ctx context.Context, namespace, name string) (*v1alpha1.TrafficGate, error) {
@@ -55,7 +61,7 @@ func (c *cluster) gate(ctx context.Context, namespace, name string) (*v1alpha1.T
 		return nil, fmt.Errorf("there is no TrafficGate %s in namespace %s: kubectl get trafficgates --all-namespaces lists them; a gate that is not applied yet is read with -f FILE", name, namespace)
 	}
 	if err != nil {
-		return nil, unanswered(err)
+		return nil, ClusterError{err}
 	}
 	return gate, nil
 }
@@ -65,15 +71,18 @@ func (c *cluster) gate(ctx context.Context, namespace, name string) (*v1alpha1.T
 func (c *cluster) known(ctx context.Context, gate *v1alpha1.TrafficGate) (map[string]replay.Known, error) {
 	svc := &corev1.Service{}
 	err := c.Get(ctx, types.NamespacedName{Namespace: gate.Namespace, Name: gate.Spec.ServiceRef.Name}, svc)
+	if apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("there is no Service %s in namespace %s: create it, correct spec.serviceRef, or leave the cluster out with -f FILE and without --ask-cluster", gate.Spec.ServiceRef.Name, gate.Namespace)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the Service of the gate: %w: create it, correct serviceRef, or leave the cluster out with -f FILE", err)
+		return nil, ClusterError{err}
 	}
 	if err := fleet.CheckService(svc, gate.Spec.TrafficLabel); err != nil {
 		return nil, err
 	}
 	var pods corev1.PodList
 	if err := c.List(ctx, &pods, client.InNamespace(gate.Namespace), client.MatchingLabels(fleet.BareSelector(svc, gate.Spec.TrafficLabel))); err != nil {
-		return nil, unanswered(err)
+		return nil, ClusterError{err}
 	}
 	zones, err := c.zones(ctx, gate.Spec.Limits.PerDomain.TopologyKey)
 	if err != nil {
@@ -118,7 +127,7 @@ func (c *cluster) zones(ctx context.Context, key string) (map[string]string, err
 		return nil, nil
 	}
 	if err != nil {
-		return nil, unanswered(err)
+		return nil, ClusterError{err}
 	}
 	out := map[string]string{}
 	for _, n := range nodes.Items {

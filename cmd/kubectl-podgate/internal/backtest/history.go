@@ -3,15 +3,17 @@ package backtest
 import (
 	"context"
 	"errors"
-	"net/url"
 	"os"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
-	"github.com/prometheus/common/config"
+	promapi "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/spf13/pflag"
 
 	"github.com/podgate/podgate/cmd/kubectl-podgate/internal/offline"
+	"github.com/podgate/podgate/cmd/kubectl-podgate/internal/prometheus"
 	"github.com/podgate/podgate/cmd/kubectl-podgate/internal/replay"
 	"github.com/podgate/podgate/controller/source"
 )
@@ -21,54 +23,62 @@ const envPrometheusURL = "PODGATE_PROMETHEUS_URL"
 
 // historyFlags say where the history is, and which part of it is meant.
 type historyFlags struct {
-	prometheus, httpConfig string
-	timeout                time.Duration
-	openmetrics, tsdb      string
-	from, to               string
-	pods                   string
+	flags             *pflag.FlagSet
+	server            prometheus.Server
+	openmetrics, tsdb string
+	from, to          string
+	pods              string
+	// back is how much of a server's history is meant where --from does not say.
+	back time.Duration
 }
 
-func (h *historyFlags) bind(f *pflag.FlagSet) {
-	f.StringVar(&h.prometheus, "prometheus", os.Getenv(envPrometheusURL), "address of the Prometheus-compatible server to ask (environment "+envPrometheusURL+")")
+func (h *historyFlags) bind(f *pflag.FlagSet, back time.Duration) {
+	h.flags, h.back = f, back
+	f.StringVar(&h.server.URL, "prometheus", os.Getenv(envPrometheusURL), "address of the Prometheus-compatible server to ask (environment "+envPrometheusURL+")")
 	f.Lookup("prometheus").DefValue = ""
-	f.StringVar(&h.httpConfig, "prometheus-http-config", "", "file with TLS and authentication settings for Prometheus, in the format of promtool's --http.config.file")
-	f.DurationVar(&h.timeout, "prometheus-timeout", 2*time.Minute, "how long one query may take")
+	f.StringVar(&h.server.HTTPConfig, "prometheus-http-config", "", "file with TLS and authentication settings for Prometheus, in the format of promtool's --http.config.file")
+	f.DurationVar(&h.server.Timeout, "prometheus-timeout", 2*time.Minute, "how long one query may take")
 	f.StringVar(&h.openmetrics, "openmetrics", "", "instead of a server: file in the OpenMetrics text format with timestamps, as promtool tsdb dump-openmetrics writes it")
 	f.StringVar(&h.tsdb, "tsdb", "", "instead of a server: directory of a Prometheus database, or a snapshot of one")
-	f.StringVar(&h.from, "from", "", "where to begin: -7d, now, 2026-03-01T12:00:00Z, Unix seconds (default -7d, or where the file begins)")
-	f.StringVar(&h.to, "to", "", "where to end, likewise (default now, or where the file ends)")
+	f.StringVar(&h.from, "from", "", "where to begin: -7d, now, 2026-03-01T12:00:00Z, Unix seconds; of files, now is where the data ends (default 7d before --to, or where the file begins)")
+	f.StringVar(&h.to, "to", "", "where to end, likewise (default now)")
 	f.StringVar(&h.pods, "pods", "", "regular expression that the names of the pods must match, where the queries answer for others too")
 }
+
+// given reports whether a flag was.
+func (h *historyFlags) given(name string) bool { return h.flags != nil && h.flags.Changed(name) }
 
 // history is a source of the past, and the stretch that is asked for.
 type history struct {
 	replay.Source
+	api *listening
 	// name says where it is from, without passwords.
-	name     string
-	from, to time.Time
-	close    func() error
+	name string
+	// server is set where it is from one, begins and ends are set where it is not.
+	server       *prometheus.Server
+	begins, ends time.Time
+	from, to     time.Time
+	// pods are those that --pods leaves; nil without it.
+	pods *filtered
+	// asked are those of --from and --to that were given.
+	asked []string
+	close func() error
 }
 
 // open finds the history that the flags ask for.
 func (h *historyFlags) open(ctx context.Context, now time.Time) (*history, error) {
-	n := 0
-	for _, s := range []string{h.openmetrics, h.tsdb} {
-		if s != "" {
-			n++
-		}
+	if err := h.onePlace(); err != nil {
+		return nil, err
 	}
 	out := &history{close: func() error { return nil }}
 	var err error
 	switch {
-	case n > 1:
-		return nil, misused("--openmetrics and --tsdb are both there: name one place for the history to come from")
 	case h.openmetrics != "":
-		err = out.offline(h.openmetrics)(offline.OpenOpenMetrics(ctx, h.openmetrics))
+		err = out.offline(ctx, h.openmetrics)(offline.OpenOpenMetrics(ctx, h.openmetrics))
 	case h.tsdb != "":
-		err = out.offline(h.tsdb)(offline.OpenTSDB(h.tsdb))
-	case h.prometheus != "":
-		out.from, out.to = now.Add(-7*24*time.Hour), now
-		err = h.online(out)
+		err = out.offline(ctx, h.tsdb)(offline.OpenTSDB(h.tsdb))
+	case h.server.URL != "":
+		err = out.online(h.server)
 	default:
 		return nil, misused("no history: say where it is with --prometheus URL (for example --prometheus http://localhost:9090 after kubectl port-forward), --openmetrics FILE or --tsdb DIR")
 	}
@@ -84,55 +94,53 @@ func (h *historyFlags) open(ctx context.Context, now time.Time) (*history, error
 	return out, nil
 }
 
-func (o *history) offline(name string) func(*offline.Data, error) error {
+// onePlace refuses flags of which all but one would be passed over.
+func (h *historyFlags) onePlace() error {
+	var places []string
+	for name, there := range map[string]bool{"--openmetrics": h.openmetrics != "", "--prometheus": h.given("prometheus"), "--tsdb": h.tsdb != ""} {
+		if there {
+			places = append(places, name)
+		}
+	}
+	if len(places) > 1 {
+		slices.Sort(places)
+		return misused("%s are both there: name one place for the history to come from", strings.Join(places, " and "))
+	}
+	for _, name := range []string{"prometheus-http-config", "prometheus-timeout"} {
+		if h.given(name) && (h.server.URL == "" || h.openmetrics != "" || h.tsdb != "") {
+			return misused("--%s is of no use without a server: name it with --prometheus, or leave --%s out", name, name)
+		}
+	}
+	return nil
+}
+
+// hears takes the answers of an API, and remembers of them what errors are told with.
+func (o *history) hears(api promapi.API, timeout time.Duration) {
+	o.api = &listening{API: api, labels: map[string][]string{}}
+	o.Source = source.From(o.api, timeout)
+}
+
+func (o *history) offline(ctx context.Context, name string) func(*offline.Data, error) error {
 	return func(d *offline.Data, err error) error {
+		if err != nil && ctx.Err() == nil {
+			return misused("%w", err)
+		}
 		if err != nil {
 			return err
 		}
-		o.Source, o.name, o.from, o.to, o.close = source.From(d.API, time.Hour), name, d.From, d.To, d.Close
+		o.hears(d.API, time.Hour)
+		o.name, o.begins, o.ends, o.close = name, d.From, d.To, d.Close
 		return nil
 	}
 }
 
-func (h *historyFlags) online(out *history) error {
-	u, err := url.Parse(h.prometheus)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return misused("--prometheus %q: must be an address such as http://localhost:9090", h.prometheus)
+func (o *history) online(server prometheus.Server) error {
+	api, err := server.API()
+	if err != nil {
+		return misused("%w", err)
 	}
-	client := config.DefaultHTTPClientConfig
-	if h.httpConfig != "" {
-		c, _, err := config.LoadHTTPConfigFile(h.httpConfig)
-		if err != nil {
-			return misused("--prometheus-http-config %s: %w: name a file in the format of promtool's --http.config.file", h.httpConfig, err)
-		}
-		client = *c
-	}
-	if h.timeout <= 0 {
-		return misused("--prometheus-timeout %s: must be greater than 0", h.timeout)
-	}
-	p, err := source.New(h.prometheus, client, h.timeout)
-	out.Source, out.name = p, u.Redacted()
-	return err
-}
-
-// stretch reads --from and --to; without them it is all there is, or a week.
-func (h *historyFlags) stretch(out *history, now time.Time) (err error) {
-	if h.from != "" {
-		if out.from, err = instant("--from", h.from, now); err != nil {
-			return err
-		}
-	}
-	if h.to != "" {
-		if out.to, err = instant("--to", h.to, now); err != nil {
-			return err
-		}
-	}
-	if out.to.After(now) {
-		out.to = now
-	}
-	if !out.from.Before(out.to) {
-		return misused("--from %s is not before --to %s: swap them, or ask for an earlier --from", out.from.UTC().Format(time.RFC3339), out.to.UTC().Format(time.RFC3339))
-	}
+	o.hears(api, server.Timeout)
+	o.name, o.server = server.Name(), &server
 	return nil
 }
 
@@ -145,26 +153,7 @@ func (h *historyFlags) only(out *history) error {
 	if err != nil {
 		return misused("--pods %q is no regular expression: %w: write one such as checkout-.*", h.pods, err)
 	}
-	out.Source = filtered{out.Source, re}
+	out.pods = &filtered{Source: out.Source, flag: h.pods, keep: re, kept: map[string]bool{}, left: map[string]bool{}}
+	out.Source = out.pods
 	return nil
-}
-
-// filtered is a source that knows only some pods.
-type filtered struct {
-	replay.Source
-	keep *regexp.Regexp
-}
-
-func (f filtered) History(ctx context.Context, questions []source.Question, from, to time.Time, step time.Duration) ([]source.Moment, error) {
-	moments, err := f.Source.History(ctx, questions, from, to, step)
-	for _, m := range moments {
-		for _, a := range m.Answers {
-			for pod := range a.ByPod {
-				if !f.keep.MatchString(pod) {
-					delete(a.ByPod, pod)
-				}
-			}
-		}
-	}
-	return moments, err
 }

@@ -1,9 +1,9 @@
 package backtest
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,43 +34,46 @@ nine of ten hours, five events a pod. Only signals with the rule outlier are loo
   # the whole gate, to be applied
   kubectl podgate suggest -f gate.yaml --prometheus http://localhost:9090 -o yaml`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return o.suggest(cmd.Context(), args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return o.suggest(cmd, args) },
 	}
 	f := cmd.Flags()
 	f.StringVarP(&o.filename, "filename", "f", "", "file with the TrafficGate, or - for the standard input")
 	f.BoolVar(&o.ask, "ask-cluster", false, "with -f: ask the cluster about the pods that are still there: since when they are Ready, their nodes, zones and revisions")
 	f.StringVarP(&o.output, "output", "o", outputText, "text: what to change and why; yaml: the whole gate with it")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]cobra.Completion{outputText, outputYAML}, cobra.ShellCompDirectiveNoFileComp))
-	o.history.bind(f)
-	f.Lookup("from").Usage = "where to begin: -1d, now, 2026-03-01T12:00:00Z, Unix seconds (default -1d, or where the file begins)"
+	o.history.bind(f, 24*time.Hour)
+	f.Lookup("from").Usage = strings.Replace(f.Lookup("from").Usage, "default 7d", "default 1d", 1)
 	return cmd
 }
 
-func (o *options) suggest(ctx context.Context, args []string) (err error) {
+func (o *options) suggest(cmd *cobra.Command, args []string) (err error) {
+	ctx := cmd.Context()
 	if o.output != outputText && o.output != outputYAML {
 		return misused("--output %q: must be one of text, yaml", o.output)
 	}
-	of, err := o.subject(ctx, args)
+	all, err := o.subjects(cmd, args)
 	if err != nil {
 		return err
 	}
-	if o.history.from == "" && o.history.openmetrics == "" && o.history.tsdb == "" {
-		o.history.from = "-1d"
-	}
+	of := all[0]
 	h, err := o.history.open(ctx, o.now)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
+	if err := h.looks(of.gate); err != nil {
+		return err
+	}
 	progress := newBar(o.ErrOut, "suggest")
 	defer progress.clear()
 	p, err := suggest.For(ctx, h, suggest.Options{Gate: of.gate, From: h.from, To: h.to, Known: of.known,
 		// How many replays it takes is not known; it is seldom more than ten.
 		Progress: func(replays int) { progress.set(float64(replays) / float64(replays+4)) }})
 	if err != nil {
-		return explain(err, h)
+		return h.explain(ctx, err, of)
 	}
 	progress.clear()
+	o.warn(h)
 	if o.output == outputText {
 		return p.Text(o.Out)
 	}

@@ -165,7 +165,7 @@ func TestSuggestWrongInput(t *testing.T) {
 		"":                                    "no gate: name the file with the TrafficGate",
 		"-f gate.yaml":                        "no history: say where it is with --prometheus URL",
 		"-f nowhere":                          "nowhere cannot be read: no such file or directory: name a file",
-		"-f gate.yaml --openmetrics other.om": "other.om has no data for the gate's queries",
+		"-f gate.yaml --openmetrics other.om": "other.om has no data for the queries of gate.yaml",
 		"-f gate.yaml --openmetrics other.om -o json": `--output "json": must be one of text, yaml`,
 	} {
 		if out, err := cli(t, append([]string{"suggest"}, strings.Fields(args)...)...); err == nil || out != "" || !strings.HasPrefix(err.Error(), want) {

@@ -2,6 +2,8 @@ package command
 
 import (
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/url"
@@ -51,18 +53,23 @@ func TestWrongUsage(t *testing.T) {
 		"explain a --prometheus localhost": `--prometheus "localhost": must be an address such as http://localhost:9090`,
 		"explain a --prometheus http://a --prometheus-timeout 0s":               "--prometheus-timeout 0s: must be greater than 0",
 		"explain a --prometheus http://a --prometheus-http-config /nonexistent": "--prometheus-http-config /nonexistent: open /nonexistent",
-		"hold":                    "requires at least 1 arg(s), only received 0: see kubectl podgate hold --help",
-		"hold a --for yesterday":  `invalid argument "yesterday" for "--for" flag`,
-		"hold a --for -1h":        "--for -1h0m0s: must not be negative",
-		"keep a --dry-run=maybe":  `--dry-run "maybe": must be none, client or server`,
-		"clear a --for 1h":        "unknown flag: --for",
-		"keep a --wait -1s":       "--wait -1s: must not be negative",
-		"release":                 "name the pods to release, or say --all",
-		"release a --all":         "name the pods to release, or say --all",
-		"release a --gate b":      "--gate goes with --all only",
-		"suspend":                 "accepts 1 arg(s), received 0",
-		"resume a --mode Suspend": `--mode "Suspend": must be Enforce or DryRun`,
-		"enroll":                  "accepts 1 arg(s), received 0",
+		"explain a --prometheus-http-config x":                                  "--prometheus-http-config x is of no use without a server: name it with --prometheus",
+		"convert":                                                               "0 files are named: name the one to convert, or - for the standard input: see kubectl podgate convert --help",
+		"convert a -f b":                                                        "2 files are named: name the one to convert",
+		"convert /nowhere/x":                                                    "/nowhere/x cannot be read: no such file or directory: name a file",
+		"convert -f /nowhere/x":                                                 "/nowhere/x cannot be read: no such file or directory: name a file",
+		"hold":                                                                  "requires at least 1 arg(s), only received 0: see kubectl podgate hold --help",
+		"hold a --for yesterday":                                                `invalid argument "yesterday" for "--for" flag`,
+		"hold a --for -1h":                                                      "--for -1h0m0s: must not be negative",
+		"keep a --dry-run=maybe":                                                `--dry-run "maybe": must be none, client or server`,
+		"clear a --for 1h":                                                      "unknown flag: --for",
+		"keep a --wait -1s":                                                     "--wait -1s: must not be negative",
+		"release":                                                               "name the pods to release, or say --all",
+		"release a --all":                                                       "name the pods to release, or say --all",
+		"release a --gate b":                                                    "--gate goes with --all only",
+		"suspend":                                                               "accepts 1 arg(s), received 0",
+		"resume a --mode Suspend":                                               `--mode "Suspend": must be Enforce or DryRun`,
+		"enroll":                                                                "accepts 1 arg(s), received 0",
 	} {
 		t.Run(args, func(t *testing.T) {
 			_, err := execute(t, strings.Fields(args)...)
@@ -82,10 +89,12 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		err  error
 		want string
 	}{
-		"no CRD":       {&meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: "podgate.dev", Kind: "TrafficGate"}}, "this cluster knows no TrafficGates: install Podgate first"},
-		"no right":     {apierrors.NewForbidden(gates, "web", errors.New("no")), "ask for that right, or see what you may do with kubectl auth can-i --list"},
-		"no login":     {apierrors.NewUnauthorized("expired"), "log in to the cluster again"},
-		"no cluster":   {fmt.Errorf("listing: %w", &url.Error{Op: "Get", URL: "https://c", Err: errors.New("refused")}), "the cluster does not answer"},
+		"no CRD":     {&meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: "podgate.dev", Kind: "TrafficGate"}}, "this cluster knows no TrafficGates: install Podgate first"},
+		"no right":   {apierrors.NewForbidden(gates, "web", errors.New("no")), "ask for that right, or see what you may do with kubectl auth can-i --list"},
+		"no login":   {apierrors.NewUnauthorized("expired"), "log in to the cluster again"},
+		"no cluster": {fmt.Errorf("listing: %w", &url.Error{Op: "Get", URL: "https://c", Err: errors.New("refused")}), "the cluster does not answer"},
+		"another's certificate": {&url.Error{Op: "Get", URL: "https://c", Err: &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}},
+			"the cluster's certificate is not trusted: x509: certificate signed by unknown authority: check certificate-authority"},
 		"other things": {errors.New("as they are"), "as they are"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -100,6 +109,22 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	}
 	if advised(nil) != nil || ExitCode(nil) != exitDone || ExitCode(refused("x")) != exitRefused || ExitCode(fmt.Errorf("y: %w", noEffect("x"))) != exitNoEffect {
 		t.Error("exit codes")
+	}
+	for args, row := range map[string]struct {
+		want string
+		code int
+	}{
+		"list":                             {"there is no kubeconfig: set KUBECONFIG, or name a cluster with --kubeconfig or --server (without one", exitFailed},
+		"backtest web":                     {"asking the cluster: there is no kubeconfig: set KUBECONFIG", exitFailed},
+		"list --kubeconfig nosuch":         {"the kubeconfig, or a file that it names, cannot be read: nosuch: no such file or directory: check --kubeconfig", exitUsage},
+		"backtest web --kubeconfig nosuch": {"asking the cluster: the kubeconfig, or a file that it names, cannot be read: nosuch: no such file", exitUsage},
+		"list --server http://localhost:1": {"the cluster does not answer: ", exitFailed},
+		"backtest web --cluster nosuch":    {"asking the cluster: ", exitFailed},
+		"backtest gate.yaml":               {"gate.yaml is the name of a file", exitUsage},
+	} {
+		if _, err := execute(t, strings.Fields(args)...); err == nil || !strings.HasPrefix(err.Error(), row.want) || ExitCode(err) != row.code {
+			t.Errorf("%s: %v (exit code %d), want %s", args, err, ExitCode(err), row.want)
+		}
 	}
 	if _, err := execute(t, "list", "--context", "nowhere"); err == nil || !strings.Contains(err.Error(), "kubectl config get-contexts") {
 		t.Errorf("a context that is not there: %v", err)

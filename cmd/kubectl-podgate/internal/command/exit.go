@@ -1,13 +1,18 @@
 package command
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
+	"net/http"
 	"net/url"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 )
 
@@ -60,6 +65,9 @@ func ExitCode(err error) int {
 func advised(err error) error {
 	var connection *url.Error
 	var network net.Error
+	var file *fs.PathError
+	var none noKubeconfigError
+	var certificate *tls.CertificateVerificationError
 	switch {
 	case err == nil:
 		return nil
@@ -73,8 +81,48 @@ func advised(err error) error {
 		return fmt.Errorf("%w: ask for that right, or see what you may do with kubectl auth can-i --list", err)
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("%w: log in to the cluster again", err)
+	case errors.As(err, &file): // before net.Error, which the system's error numbers are too
+		return misused("the kubeconfig, or a file that it names, cannot be read: %s: %w: check --kubeconfig and KUBECONFIG", file.Path, file.Err)
+	case errors.As(err, &none):
+		return none
+	case errors.As(err, &certificate):
+		return fmt.Errorf("the cluster's certificate is not trusted: %w: check certificate-authority in the kubeconfig, or the server's name (--tls-server-name)", certificate.Err)
 	case errors.As(err, &connection), errors.As(err, &network):
 		return fmt.Errorf("the cluster does not answer: %w: check the context (kubectl config current-context) and your way to the cluster", err)
 	}
 	return err
+}
+
+// noKubeconfigError is what the client library's last resort, localhost:8080, said where
+// no cluster is named.
+type noKubeconfigError struct{ err error }
+
+func (n noKubeconfigError) Error() string {
+	return fmt.Sprintf("there is no kubeconfig: set KUBECONFIG, or name a cluster with --kubeconfig or --server (without one %v)", n.err)
+}
+
+func (n noKubeconfigError) Unwrap() error { return n.err }
+
+// withoutKubeconfig are the errors of a client for which no cluster is named.
+type withoutKubeconfig struct{ http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (w withoutKubeconfig) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := w.RoundTripper.RoundTrip(r)
+	if err != nil {
+		err = noKubeconfigError{err}
+	}
+	return response, err
+}
+
+// knowsNoCluster makes the clients of flags say so where no kubeconfig, and no flag,
+// names a cluster.
+func knowsNoCluster(flags *genericclioptions.ConfigFlags) {
+	flags.WrapConfigFn = func(c *rest.Config) *rest.Config {
+		raw, err := flags.ToRawKubeConfigLoader().RawConfig()
+		if err == nil && len(raw.Clusters) == 0 && *flags.APIServer == "" && c.Host == clientcmd.ClusterDefaults.Server {
+			c.Wrap(func(rt http.RoundTripper) http.RoundTripper { return withoutKubeconfig{rt} })
+		}
+		return c
+	}
 }

@@ -12,7 +12,7 @@ import (
 
 type explainOptions struct {
 	output
-	prometheus prometheus
+	prometheus prometheusFlags
 }
 
 func explain(e *environment) *cobra.Command {
@@ -73,8 +73,8 @@ func (o *explainOptions) run(ctx context.Context, e *environment, arg string) er
 	}
 	var unanswered error
 	if asked != nil {
-		s.Prometheus = o.prometheus.url
-		unanswered = o.prometheus.advised(s.Ask(ctx, asked, w, page.Now))
+		s.Prometheus = o.prometheus.URL
+		unanswered = o.prometheus.Explain(s.Ask(ctx, asked, w, page.Now))
 	}
 	if done, err := o.structured(page, s); done {
 		return errors.Join(err, unanswered)

@@ -30,7 +30,7 @@ Exit codes:
 
     0  done
     1  the cluster or Prometheus said no, or did not answer
-    2  wrong usage
+    2  wrong usage, or a file or a query that is wrong
     3  nothing was changed, because a check says that it would not be right
     4  changed, but what should follow did not within the time for it`
 
@@ -58,6 +58,7 @@ func New(streams genericiooptions.IOStreams, version string) *cobra.Command {
 		return misused("%w: see %s --help", err, cmd.CommandPath())
 	})
 	e.cluster.AddFlags(root.PersistentFlags())
+	knowsNoCluster(e.cluster)
 	showOnly(root.PersistentFlags(), "namespace", "context", "kubeconfig", "as", "request-timeout")
 	e.completeFlags(root)
 	root.CompletionOptions.HiddenDefaultCmd = true // kubectl's own completion asks the plugin

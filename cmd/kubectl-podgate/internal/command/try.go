@@ -2,6 +2,7 @@ package command
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -24,6 +25,9 @@ func usageOf(cmd *cobra.Command) {
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		err := run(cmd, args)
+		if unanswered := (backtest.ClusterError{}); errors.As(err, &unanswered) {
+			return fmt.Errorf("asking the cluster: %w; it need not be asked with -f FILE and without --ask-cluster", advised(unanswered.Err))
+		}
 		if wrong := (backtest.UsageError{}); errors.As(err, &wrong) {
 			return coded{exitUsage, err}
 		}
