@@ -139,8 +139,12 @@ func (o *history) shortWindow(ctx context.Context, of subject) (why string) {
 			if m.Range != of.gate.Spec.Window.Std() {
 				what, remedy = "it looks back "+short(m.Range), "make that "
 			}
-			why = fmt.Sprintf("%s: %s and the samples come every %s, so it holds fewer than two scrapes and nothing increases in it: %s%s, which is four scrapes",
-				q.field, what, short(every), remedy, short(4*every))
+			after := ""
+			if of.gate.Spec.Recovery.After.Std() < 4*every { // the API server wants it so
+				after = ", and spec.recovery.after to no less"
+			}
+			why = fmt.Sprintf("%s: %s and the samples come every %s, so it holds fewer than two scrapes and nothing increases in it: %s%s, which is four scrapes%s",
+				q.field, what, short(every), remedy, short(4*every), after)
 			return nil
 		})
 	}
