@@ -52,9 +52,6 @@ func failureOf(err error) string {
 	if errors.As(err, &q) {
 		return string(q.Failure)
 	}
-	if d := (*source.DetectorError)(nil); errors.As(err, &d) {
-		return string(d.Failure)
-	}
 	var d *source.DetectorError
 	if errors.As(err, &d) {
 		return string(d.Failure)

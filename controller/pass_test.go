@@ -126,12 +126,7 @@ func TestAGatingThatFailedOnceIsDoneAtTheNextLook(t *testing.T) {
 // when passes between them had nothing to do.
 func TestGatingsThatAreRefusedAreTold(t *testing.T) {
 	g := newRig(t, 10, nil, nil)
-	g.patch = func(obj client.Object, data string) error {
-		if _, ok := obj.(*corev1.Pod); ok && strings.Contains(data, `"op":"add","path":"/metadata/labels/podgate.dev~1traffic","value":"no"`) {
-			return apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, obj.GetName(), errors.New("policy"))
-		}
-		return nil
-	}
+	g.forbidGatings("policy")
 	g.src.levels["web-3"] = 5
 	most := 0
 	for range 40 {

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -196,6 +197,16 @@ func (g *rig) look() (ask, take error) {
 		g.t.Log("nothing was asked")
 	}
 	return ask, g.pass()
+}
+
+// forbidGatings lets no pod be taken out from here on, and says why.
+func (g *rig) forbidGatings(why string) {
+	g.patch = func(obj client.Object, data string) error {
+		if _, ok := obj.(*corev1.Pod); ok && strings.Contains(data, `"op":"add","path":"/metadata/labels/podgate.dev~1traffic","value":"no"`) {
+			return apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, obj.GetName(), errors.New(why))
+		}
+		return nil
+	}
 }
 
 func (g *rig) pod(name string) *corev1.Pod {

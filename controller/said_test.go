@@ -2,16 +2,12 @@ package controller
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
@@ -23,12 +19,7 @@ import (
 // that failed, know why as well.
 func TestWhyWritesFailIsSaidAfterwards(t *testing.T) {
 	g := newRig(t, 10, nil, nil)
-	g.patch = func(obj client.Object, data string) error {
-		if _, ok := obj.(*corev1.Pod); ok && strings.Contains(data, `"op":"add","path":"/metadata/labels/podgate.dev~1traffic","value":"no"`) {
-			return apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, obj.GetName(), errors.New("a policy forbids it"))
-		}
-		return nil
-	}
+	g.forbidGatings("a policy forbids it")
 	g.src.levels["web-3"] = 5
 	for range 5 {
 		g.look()
