@@ -8,11 +8,11 @@ func overview() *dashboard {
 	quiet := steps("transparent", "orange", 1)
 	l.add(4, 4, stat("Pods gated", "Pods that Podgate keeps out of traffic on evidence, over the chosen gates.", "short", steps("transparent", "red", 1),
 		now(`sum(max by (namespace, gate) (podgate_pods{`+ofGates+`,state="gated"}))`, "")))
-	l.add(3, 4, stat("Held out by people", "Pods that people keep out of traffic. They use up the limit.", "short", steps("transparent", "purple", 1),
+	l.add(3, 4, stat("Held out", "Pods that people keep out of traffic. They use up the limit.", "short", steps("transparent", "purple", 1),
 		now(`sum(max by (namespace, gate) (podgate_pods{`+ofGates+`,state="heldOut"}))`, "")))
-	l.add(4, 4, stat("Bad, and in traffic", "Outliers that a guard kept in traffic at the last look: the limit, a common cause, a person's word.", "short", quiet,
+	l.add(4, 4, stat("Bad, in traffic", "Outliers that a guard kept in traffic at the last look: the limit, a common cause, a person's word.", "short", quiet,
 		now(`sum(max by (namespace, gate, guard) (podgate_held_pods{`+ofGates+`})) or 0 * count(podgate_gate_interval_seconds{`+ofGates+`})`, "")))
-	l.add(3, 4, stat("Waiting for a person", "Gated pods whose trials have all failed.", "short", quiet,
+	l.add(3, 4, stat("Waiting", "Gated pods whose trials have all failed, and which wait for a person.", "short", quiet,
 		now(`sum(max by (namespace, gate) (podgate_waiting_pods{`+ofGates+`}))`, "")))
 	l.add(3, 4, stat("Gates not ready", "Gates whose Ready condition is not True, apart from those that wait for their first look: they do not do what their spec says. The table below has the reasons.", "short", steps("transparent", "red", 1),
 		now(`count(max by (namespace, gate) (podgate_gate_ready{`+ofGates+`,reason!="Reconciling"}) == 0) or 0 * count(podgate_gate_interval_seconds{`+ofGates+`})`, "")))

@@ -110,7 +110,10 @@ func because(s shown) (signal, why string) {
 		signal, _, _ = strings.Cut(why, ": ")
 	}
 	if s.state == onTrial {
-		why = fmt.Sprintf("back in traffic (%s) and watched; %d trials have failed before", s.Memory.ReleasedFor, s.Memory.Relapses)
+		why = fmt.Sprintf("back in traffic (%s) and watched", s.Memory.ReleasedFor)
+		if n := s.Memory.Relapses; n > 0 {
+			why += fmt.Sprintf("; trials that failed before: %d", n)
+		}
 	}
 	if s.state == kept {
 		why = "a person's override says yes"

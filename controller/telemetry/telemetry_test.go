@@ -324,7 +324,7 @@ func TestAPodOnTrialSaysHowItCameBack(t *testing.T) {
 	p.OnTrial[p.Pods[4].UID] = true
 	p.Pods[4].Memory = decide.Memory{Gate: "checkout", ReleasedAt: noon, ReleasedFor: decide.ReasonTrial, Relapses: 2}
 	m.Pass(gateNamed("shop", "checkout"), p)
-	if text, want := exposition(t, registry), `state="trial",why="back in traffic (Trial) and watched; 2 trials have failed before"`; !strings.Contains(text, want) {
+	if text, want := exposition(t, registry), `state="trial",why="back in traffic (Trial) and watched; trials that failed before: 2"`; !strings.Contains(text, want) {
 		t.Errorf("%s is not in\n%s", want, text)
 	}
 }
