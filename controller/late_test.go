@@ -53,11 +53,13 @@ func TestASlowPastStopsNoLook(t *testing.T) {
 		if c := g.ready(); !strings.Contains(c.Message, "were asked for first, as after a restart") {
 			t.Errorf("%s: the gate says %s: %s", name, c.Reason, c.Message)
 		}
+		gated := false // it comes back on trial, and goes out again
 		for range 24 {
 			g.look()
+			gated = gated || g.pod("web-3").Labels[v1alpha1.LabelTraffic] == v1alpha1.TrafficNo
 		}
-		if got := g.pod("web-3").Labels[v1alpha1.LabelTraffic]; got != v1alpha1.TrafficNo || s.asked > row.most {
-			t.Errorf("%s: traffic of the bad pod is %q, and the past was asked for %d times, where %d are enough", name, got, s.asked, row.most)
+		if !gated || s.asked > row.most {
+			t.Errorf("%s: the bad pod was gated: %t; the past was asked for %d times, where %d are enough", name, gated, s.asked, row.most)
 		}
 	}
 }
