@@ -302,12 +302,6 @@ func (p *panel) line(thresholds map[string]any) *panel {
 	return p
 }
 
-// whole shows no decimals.
-func (p *panel) whole() *panel {
-	p.FieldConfig.Defaults.Decimals = new(0)
-	return p
-}
-
 // to sets the greatest value of the axis.
 func (p *panel) to(most float64) *panel {
 	p.FieldConfig.Defaults.Max = &most
