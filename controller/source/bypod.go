@@ -2,6 +2,7 @@ package source
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -62,8 +63,8 @@ func histograms(q Question, run func(string) ([]model.Vector, error)) ([]map[str
 			return nil, err
 		}
 		out[i] = make(map[string]Sample, len(buckets))
-		for pod, b := range buckets {
-			s, usable, err := histogram(b)
+		for _, pod := range slices.Sorted(maps.Keys(buckets)) { // of several that are wrong, always the same is told of
+			s, usable, err := histogram(buckets[pod])
 			if err != nil {
 				return nil, &QueryError{Ambiguous, q.Histogram, fmt.Errorf("pod %s: %w", pod, err)}
 			}

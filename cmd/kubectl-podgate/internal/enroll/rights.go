@@ -3,6 +3,7 @@ package enroll
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -15,8 +16,8 @@ func escape(key string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
 }
 
-// MissingRights are the rights that the steps need and the caller has not, so that
-// nothing stops half-way.
+// MissingRights are the rights that the steps need and the caller has not, in
+// alphabetical order, so that nothing stops half-way.
 func MissingRights(ctx context.Context, c client.Client, w *World, steps []Step) (out []string, err error) {
 	need := map[string]schema.GroupVersionKind{}
 	for _, s := range steps {
@@ -46,5 +47,6 @@ func MissingRights(ctx context.Context, c client.Client, w *World, steps []Step)
 			out = append(out, fmt.Sprintf("patch %s", mapping.Resource.GroupResource()))
 		}
 	}
-	return out, nil
+	slices.Sort(out)
+	return slices.Compact(out), nil
 }

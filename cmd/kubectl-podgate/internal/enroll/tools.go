@@ -61,12 +61,12 @@ func Tools(obj metav1.Object) (out []Tool) {
 
 // on says how an object bears the sign; empty if it does not.
 func (s sign) on(obj metav1.Object) string {
-	for kind, here := range map[string]struct {
-		key  string
-		have map[string]string
-	}{"annotation": {s.annotation, obj.GetAnnotations()}, "label": {s.label, obj.GetLabels()}} {
+	for _, here := range []struct {
+		kind, key string
+		have      map[string]string
+	}{{"annotation", s.annotation, obj.GetAnnotations()}, {"label", s.label, obj.GetLabels()}} {
 		if v, ok := here.have[here.key]; ok && here.key != "" && (s.value == "" || s.value == v) {
-			return fmt.Sprintf("%s %s=%s", kind, here.key, v)
+			return fmt.Sprintf("%s %s=%s", here.kind, here.key, v)
 		}
 	}
 	if s.manager == "" {
