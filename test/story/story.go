@@ -53,8 +53,6 @@ type Teller struct {
 	Say func(since time.Duration, line string)
 	// Checks are all expectations so far.
 	Checks []Check
-	// Numbers are the measurements for the summary, by name.
-	Numbers map[string]time.Duration
 	// Began is when the story began, and Marks are its moments.
 	Began time.Time
 	Marks []Mark
@@ -66,7 +64,7 @@ type Teller struct {
 
 // NewTeller returns a teller whose clock starts now.
 func NewTeller(s *stage.Stage, say func(time.Duration, string)) *Teller {
-	return &Teller{Stage: s, Say: say, Numbers: map[string]time.Duration{}, Began: time.Now()}
+	return &Teller{Stage: s, Say: say, Began: time.Now()}
 }
 
 // Play plays one scene. An error means that the scene could not go on; what it
@@ -106,7 +104,6 @@ func (t *Teller) check(what, expected, seen string, ok bool) {
 
 // took keeps how long something took beside its goal.
 func (t *Teller) took(what string, goal, took time.Duration) {
-	t.Numbers[what] = took
 	t.check(what, "< "+goal.String(), round(took).String(), took < goal)
 	t.Checks[len(t.Checks)-1].Goal = true
 }

@@ -48,7 +48,8 @@ func (s *search) window() (w Window, err error) {
 		return w, err
 	}
 	need := spec.Interval.Std()
-	if back := lookBack(s.Gate); back > 0 {
+	back := lookBack(s.Gate)
+	if back > 0 {
 		need = max(need, back)
 		w.Reasons = append(w.Reasons, fmt.Sprintf("the queries look back %s whatever it is, and what is longer ago must not be taken for new; only $__window follows it", short(back)))
 	}
@@ -69,7 +70,7 @@ func (s *search) window() (w Window, err error) {
 	if i := slices.IndexFunc(windows, func(d time.Duration) bool { return d >= need }); i >= 0 {
 		w.Proposed = windows[i]
 	}
-	w.Proposed = max(w.Proposed, spec.Interval.Std(), lookBack(s.Gate))
+	w.Proposed = max(w.Proposed, spec.Interval.Std(), back)
 	return w, nil
 }
 
