@@ -67,7 +67,7 @@ func (b *box) kubectl(t *testing.T, args ...string) string {
 // account, which takes a moment: so it is tried again.
 func (b *box) apply(file string) {
 	b.t.Helper()
-	b.eventually(b.t, 20*time.Second, func() error {
+	b.eventually(b.t, func() error {
 		out, err := exec.CommandContext(b.t.Context(), b.cluster.Kubectl(), "--kubeconfig", b.cluster.Kubeconfig(), "apply", "-f", file).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("kubectl apply -f %s: %w\n%s", file, err, out)
@@ -86,7 +86,7 @@ func (b *box) pods(t *testing.T, selector string) []core.Pod {
 
 func (b *box) waitReady(selector string, n int) {
 	b.t.Helper()
-	b.eventually(b.t, 60*time.Second, func() error {
+	b.eventually(b.t, func() error {
 		ready := 0
 		pods := b.pods(b.t, selector)
 		for _, pod := range pods {
@@ -113,7 +113,7 @@ func (b *box) readyIs(pod string, want core.ConditionStatus) error {
 // is Ready again.
 func (b *box) waitRestarted(t *testing.T, name string, count int32) {
 	t.Helper()
-	b.eventually(t, 60*time.Second, func() error {
+	b.eventually(t, func() error {
 		pod, err := b.client.CoreV1().Pods("shop").Get(t.Context(), name, meta.GetOptions{})
 		if err != nil {
 			return err
@@ -135,16 +135,20 @@ func isReady(pod core.Pod) core.ConditionStatus {
 	return core.ConditionUnknown
 }
 
-// eventually tries until there is no error, or the time is over.
-func (b *box) eventually(t *testing.T, limit time.Duration, try func() error) {
+// patience is how long anything may take: machines are shared, and how fast a
+// cluster is, is nothing that these tests are about.
+const patience = 2 * time.Minute
+
+// eventually tries until there is no error, or patience is over.
+func (b *box) eventually(t *testing.T, try func() error) {
 	t.Helper()
-	for end := time.Now().Add(limit); ; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 		err := try()
 		if err == nil {
 			return
 		}
 		if time.Now().After(end) {
-			t.Fatalf("after %s still: %v", limit, err)
+			t.Fatalf("after %s still: %v", patience, err)
 		}
 	}
 }

@@ -62,6 +62,13 @@ func (b *box) balances(t *testing.T) {
 	g := b.load(100)
 	defer g.Stop()
 	began := time.Now()
+	b.eventually(t, func() error { // kube-proxy knows all three
+		if v := g.View(began, time.Now()); len(v.ByPod) < 3 {
+			return fmt.Errorf("not all pods answer yet: %s", v)
+		}
+		return nil
+	})
+	began = time.Now()
 	time.Sleep(3 * time.Second)
 	v := g.View(began, time.Now())
 	t.Log(v)
@@ -82,7 +89,7 @@ func (b *box) labelGates(t *testing.T) {
 	pod := b.pods(t, "app=web")[0].Name
 	out := time.Now()
 	b.label(t, pod, "no")
-	b.eventually(t, 30*time.Second, func() error {
+	b.eventually(t, func() error {
 		if time.Since(g.LastAnswer(pod)) < 3*time.Second {
 			return fmt.Errorf("%s still answers", pod)
 		}
@@ -97,7 +104,7 @@ func (b *box) labelGates(t *testing.T) {
 	}
 	back := time.Now()
 	b.label(t, pod, "yes")
-	b.eventually(t, 10*time.Second, func() error {
+	b.eventually(t, func() error {
 		if g.LastAnswer(pod).Before(back) {
 			return fmt.Errorf("%s gets no requests", pod)
 		}
@@ -115,7 +122,7 @@ func (b *box) replaces(t *testing.T) {
 	if err := b.client.CoreV1().Pods("shop").Delete(t.Context(), pod.Name, meta.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	b.eventually(t, 30*time.Second, func() error {
+	b.eventually(t, func() error {
 		names := []string{}
 		for _, p := range b.pods(t, "app=web") {
 			names = append(names, p.Name)
@@ -127,17 +134,24 @@ func (b *box) replaces(t *testing.T) {
 	})
 	t.Logf("the pod was gone after %s", time.Since(began).Round(10*time.Millisecond))
 	b.waitReady("app=web", 3)
-	time.Sleep(2 * time.Second)
+	b.eventually(t, func() error {
+		for _, p := range b.pods(t, "app=web") {
+			if g.LastAnswer(p.Name).Before(began) {
+				return fmt.Errorf("%s does not answer", p.Name)
+			}
+		}
+		return nil
+	})
 	v := g.View(began, time.Now())
 	t.Log(v)
-	if v.Failures > 0 || len(v.ByPod) < 3 {
-		t.Errorf("want no failure, and the new pod to answer too: %s", v)
+	if v.Failures > 0 {
+		t.Errorf("want no failure: %s", v)
 	}
 }
 
 func (b *box) accounts(t *testing.T) {
 	b.apply("testdata/reader.yaml")
-	b.eventually(t, 20*time.Second, func() error {
+	b.eventually(t, func() error {
 		pod, err := b.client.CoreV1().Pods("shop").Get(t.Context(), "reader", meta.GetOptions{})
 		if err == nil && pod.Status.Phase != core.PodSucceeded {
 			err = fmt.Errorf("the pod is %s: %+v", pod.Status.Phase, pod.Status.ContainerStatuses)
@@ -157,7 +171,7 @@ func (b *box) accounts(t *testing.T) {
 }
 
 func (b *box) unknownImage(t *testing.T) {
-	b.eventually(t, 10*time.Second, func() error {
+	b.eventually(t, func() error {
 		pod, err := b.client.CoreV1().Pods("shop").Get(t.Context(), "stranger", meta.GetOptions{})
 		if err != nil {
 			return err
@@ -182,7 +196,7 @@ func (b *box) measures(t *testing.T) {
 	}
 	dial("0.2")
 	defer dial("0")
-	b.eventually(t, 30*time.Second, func() error {
+	b.eventually(t, func() error {
 		out, err := exec.CommandContext(t.Context(), b.cluster.Kubectl(), "--kubeconfig", b.cluster.Kubeconfig(),
 			"top", "pod", "-n", "shop", "-l", "app=web", "--no-headers", "--sort-by=cpu").CombinedOutput()
 		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
@@ -200,7 +214,7 @@ func (b *box) measures(t *testing.T) {
 }
 
 func (b *box) scrapes(t *testing.T) {
-	b.eventually(t, 20*time.Second, func() error {
+	b.eventually(t, func() error {
 		got, err := b.query(`sum by (pod, node) (increase(http_requests_total{namespace="shop", job="web", code="200"}[30s]))`)
 		if err == nil && len(got) < 3 {
 			err = fmt.Errorf("series of %d pods", len(got))
@@ -216,23 +230,26 @@ func (b *box) prometheusHangs(t *testing.T) {
 		t.Error("Prometheus answers although it hangs")
 	}
 	must(t, prometheus.Continue(t.Context()))
-	b.eventually(t, 10*time.Second, func() error { _, err := b.query("up"); return err })
+	b.eventually(t, func() error { _, err := b.query("up"); return err })
 	must(t, prometheus.Kill(t.Context()))
 	if _, err := b.query("up"); err == nil {
 		t.Error("Prometheus answers although it was killed")
 	}
 	must(t, prometheus.Start(t.Context()))
-	b.eventually(t, 10*time.Second, func() error { _, err := b.query("up"); return err })
+	b.eventually(t, func() error { _, err := b.query("up"); return err })
 }
 
+// podHangs stops a pod's process and lets it be: both probes count to three, each
+// from a moment of its own, so that a process which went on once its pod is not
+// Ready could be spared by the other.
 func (b *box) podHangs(t *testing.T) {
 	pod := b.pods(t, "app=web")[0].Name
 	must(t, b.cluster.SignalPod(t.Context(), "shop", pod, syscall.SIGSTOP))
 	began := time.Now()
-	b.eventually(t, 20*time.Second, func() error { return b.readyIs(pod, core.ConditionFalse) })
+	b.eventually(t, func() error { return b.readyIs(pod, core.ConditionFalse) })
 	t.Logf("not Ready after %s", time.Since(began).Round(10*time.Millisecond))
-	must(t, b.cluster.SignalPod(t.Context(), "shop", pod, syscall.SIGCONT))
 	b.waitRestarted(t, pod, 1)
+	t.Logf("restarted and Ready after %s", time.Since(began).Round(10*time.Millisecond))
 }
 
 func (b *box) podCrashes(t *testing.T) {
@@ -263,7 +280,7 @@ func (b *box) apiServerCrashes(t *testing.T) {
 	// The node agent must have noticed that it is back.
 	pod := b.pods(t, "app=web")[0].Name
 	must(t, b.client.CoreV1().Pods("shop").Delete(t.Context(), pod, meta.DeleteOptions{}))
-	b.eventually(t, 60*time.Second, func() error {
+	b.eventually(t, func() error {
 		_, err := b.client.CoreV1().Pods("shop").Get(t.Context(), pod, meta.GetOptions{})
 		if err == nil {
 			return fmt.Errorf("%s is still there", pod)
