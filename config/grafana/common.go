@@ -1,7 +1,19 @@
 package main
 
-// ofGates selects the series of the chosen gates.
-const ofGates = `namespace=~"$namespace",gate=~"$gate"`
+// ofGates selects the series of the chosen gates, which may be many or all; ofGate
+// those of the one that is chosen, whose name may have dots and is no pattern.
+const (
+	ofGates = `namespace=~"$namespace",gate=~"$gate"`
+	ofGate  = `namespace="$namespace",gate="$gate"`
+)
+
+// chosen selects the series of what is chosen above a dashboard.
+func chosen(one bool) string {
+	if one {
+		return ofGate
+	}
+	return ofGates
+}
 
 const (
 	overviewUID = "podgate-overview"
@@ -10,20 +22,20 @@ const (
 	manual      = "https://github.com/podgate/podgate/blob/main/docs/operating.md"
 )
 
-// newest are those series of a metric of the chosen gates that were in the newest
+// newest are those series of a metric of the gates that were in the newest
 // scrape, by that of a series whose labels never change. Others are over, and
 // Prometheus has not seen how: where it was itself away for a while it goes on
 // showing them for five minutes.
-func newest(metric string) string {
-	series := metric + "{" + ofGates + "}"
-	return "(" + series + " and (timestamp(" + series + ") >= on (namespace, gate) group_left () max by (namespace, gate) (timestamp(podgate_gate_interval_seconds{" + ofGates + "}))))"
+func newest(of, metric string) string {
+	series := metric + "{" + of + "}"
+	return "(" + series + " and (timestamp(" + series + ") >= on (namespace, gate) group_left () max by (namespace, gate) (timestamp(podgate_gate_interval_seconds{" + of + "}))))"
 }
 
 // newDashboard is a dashboard with what both have.
 func newDashboard(uid, title, description string, one bool) *dashboard {
 	return &dashboard{Title: title, UID: uid, Description: description, Tags: []string{"podgate"}, Schema: 41, Version: 1,
 		Timezone: "browser", Refresh: "10s", Tooltip: 1, Time: span{"now-1h", "now"},
-		Templating: list{variables(one)}, Annotations: list{annotations()}, Links: []link{
+		Templating: list{variables(one)}, Annotations: list{annotations(one)}, Links: []link{
 			other(one),
 			{Title: "Operating", Type: "link", URL: manual, TargetBlank: true},
 			{Title: "Runbooks", Type: "link", URL: runbooks, TargetBlank: true}}}
@@ -51,10 +63,10 @@ func leads() *panel {
 
 // behind is how old the last look is in units of the gate's interval, which may be
 // from seconds to an hour.
-func behind(of string) *panel {
-	p := stat("Looks behind", "How old the last look at the metrics is, in units of the gate's interval"+of+". Up to 1 is as it should be; from 3 on looks are missing.", "short",
-		steps("transparent", "orange", 3, "red", 5), now("max((time() - max by (namespace, gate) (podgate_last_look_timestamp_seconds{"+ofGates+"}))"+
-			" / max by (namespace, gate) (podgate_gate_interval_seconds{"+ofGates+"}))", ""))
+func behind(of, which string) *panel {
+	p := stat("Looks behind", "How old the last look at the metrics is, in units of the gate's interval"+which+". Up to 1 is as it should be; from 3 on looks are missing.", "short",
+		steps("transparent", "orange", 3, "red", 5), now("max((time() - max by (namespace, gate) (podgate_last_look_timestamp_seconds{"+of+"}))"+
+			" / max by (namespace, gate) (podgate_gate_interval_seconds{"+of+"}))", ""))
 	p.FieldConfig.Defaults.Decimals = new(1)
 	return p
 }
@@ -70,14 +82,18 @@ func variables(one bool) []any {
 		}
 		return v
 	}
+	gates := `label_values(podgate_gate_info{namespace=~"$namespace"}, gate)`
+	if one {
+		gates = `label_values(podgate_gate_info{namespace="$namespace"}, gate)`
+	}
 	out := []any{
 		variable{Name: "datasource", Label: "Prometheus", Type: "datasource", Query: "prometheus", Refresh: 1, Current: map[string]any{}},
 		ask("namespace", "Namespace", "label_values(podgate_gate_info, namespace)", !one),
-		ask("gate", "Gate", `label_values(podgate_gate_info{namespace=~"$namespace"}, gate)`, !one),
+		ask("gate", "Gate", gates, !one),
 	}
 	if one {
-		out = append(out, ask("pod", "Pod", "label_values(podgate_pod_evidence_ratio{"+ofGates+"}, pod)", true))
-		signal := ask("signal", "Signal", "label_values(podgate_signal_queries_total{"+ofGates+"}, signal)", true)
+		out = append(out, ask("pod", "Pod", "label_values(podgate_pod_evidence_ratio{"+ofGate+"}, pod)", true))
+		signal := ask("signal", "Signal", "label_values(podgate_signal_queries_total{"+ofGate+"}, signal)", true)
 		signal.AllValue = "" // a panel for each
 		out = append(out, signal)
 	}
@@ -85,10 +101,10 @@ func variables(one bool) []any {
 }
 
 // annotations mark in every graph when a pod went out or came back.
-func annotations() []any {
+func annotations(one bool) []any {
 	mark := func(name, colour, state string) annotation {
 		return annotation{Name: name, Datasource: templated, Enable: true, IconColor: colour,
-			Target:      annotationQuery{"Anno", "podgate_pod_since_timestamp_seconds{" + ofGates + `,state=~"` + state + `"} * 1000`, "5s"},
+			Target:      annotationQuery{"Anno", "podgate_pod_since_timestamp_seconds{" + chosen(one) + `,state=~"` + state + `"} * 1000`, "5s"},
 			TitleFormat: "{{pod}}: {{state}}", TextFormat: "{{why}}", TagKeys: "state,signal,gate", UseValueForTime: true}
 	}
 	return []any{mark("Gated", "red", "gated|wouldBeGated"), mark("Back on trial", "blue", "trial"), mark("Held out by a person", "purple", "heldOut")}
@@ -100,7 +116,7 @@ func whoIsOut(one bool) *panel {
 	p := newPanel("table", "Who is out, why, since when",
 		"Each pod that is out of traffic, on trial, or that a dry run would have gated, and each bad one that a person keeps in traffic. The sentence is the one for which it was gated, as noted on the pod. "+
 			"At most 8 pods a gate are listed.", "string",
-		rows("sort(max by (namespace, gate, pod, state, signal, why) ("+newest("podgate_pod_since_timestamp_seconds")+") * 1000)")).
+		rows("sort(max by (namespace, gate, pod, state, signal, why) ("+newest(chosen(one), "podgate_pod_since_timestamp_seconds")+") * 1000)")).
 		empty("No controller reports a pod out of traffic.")
 	p.FieldConfig.Defaults.Custom = map[string]any{"align": "left", "cellOptions": map[string]any{"type": "auto"}}
 	p.Options = map[string]any{"showHeader": true, "cellHeight": "sm"}

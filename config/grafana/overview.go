@@ -16,7 +16,7 @@ func overview() *dashboard {
 		now(`sum(max by (namespace, gate) (podgate_waiting_pods{`+ofGates+`}))`, "")))
 	l.add(3, 4, stat("Gates not ready", "Gates whose Ready condition is not True, apart from those that wait for their first look: they do not do what their spec says. The table below has the reasons.", "short", steps("transparent", "red", 1),
 		now(`count(max by (namespace, gate) (podgate_gate_ready{`+ofGates+`,reason!="Reconciling"}) == 0) or 0 * count(podgate_gate_interval_seconds{`+ofGates+`})`, "")))
-	l.add(3, 4, behind(", of the gate that is worst off"))
+	l.add(3, 4, behind(ofGates, ", of the gate that is worst off"))
 	l.add(4, 4, leads())
 	l.add(24, 8, whoIsOut(false))
 
@@ -79,7 +79,7 @@ func limitUsed() *panel {
 // not ready first.
 func gateStates() *panel {
 	p := newPanel("table", "What there is to know of each gate", "Reason and message of the gate's Ready condition; red is not ready. Click for the gate's own dashboard.", "string",
-		rows(`sort(max by (namespace, gate, reason, message) (`+newest("podgate_gate_message_info")+` * on (namespace, gate, reason) group_left () max by (namespace, gate, reason) (podgate_gate_ready{`+ofGates+`})))`)).empty("No controller reports a gate.")
+		rows(`sort(max by (namespace, gate, reason, message) (`+newest(ofGates, "podgate_gate_message_info")+` * on (namespace, gate, reason) group_left () max by (namespace, gate, reason) (podgate_gate_ready{`+ofGates+`})))`)).empty("No controller reports a gate.")
 	p.FieldConfig.Defaults.Custom = map[string]any{"align": "left", "cellOptions": map[string]any{"type": "auto"}}
 	p.Options = map[string]any{"showHeader": true, "cellHeight": "sm"}
 	p.Transform = []any{map[string]any{"id": "organize", "options": map[string]any{"excludeByName": map[string]bool{"Time": true},
