@@ -110,6 +110,10 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	if advised(nil) != nil || ExitCode(nil) != exitDone || ExitCode(refused("x")) != exitRefused || ExitCode(fmt.Errorf("y: %w", noEffect("x"))) != exitNoEffect {
 		t.Error("exit codes")
 	}
+	scrap := filepath.Join(t.TempDir(), "scrap")
+	if err := os.WriteFile(scrap, []byte("clusters: [\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for args, row := range map[string]struct {
 		want string
 		code int
@@ -118,6 +122,8 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		"backtest web":                     {"asking the cluster: there is no kubeconfig: set KUBECONFIG", exitFailed},
 		"list --kubeconfig nosuch":         {"the kubeconfig, or a file that it names, cannot be read: nosuch: no such file or directory: check --kubeconfig", exitUsage},
 		"backtest web --kubeconfig nosuch": {"asking the cluster: the kubeconfig, or a file that it names, cannot be read: nosuch: no such file", exitUsage},
+		"list --kubeconfig .":              {"the kubeconfig cannot be used: error loading config file \".\": read .: is a directory: check --kubeconfig", exitUsage},
+		"list --kubeconfig " + scrap:       {"the kubeconfig cannot be used: error loading config file ", exitUsage},
 		"list --server http://localhost:1": {"the cluster does not answer: ", exitFailed},
 		"backtest web --cluster nosuch":    {"asking the cluster: ", exitFailed},
 		"backtest gate.yaml":               {"gate.yaml is the name of a file", exitUsage},

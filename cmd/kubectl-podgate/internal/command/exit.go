@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -83,6 +84,8 @@ func advised(err error) error {
 		return fmt.Errorf("%w: log in to the cluster again", err)
 	case errors.As(err, &file): // before net.Error, which the system's error numbers are too
 		return misused("the kubeconfig, or a file that it names, cannot be read: %s: %w: check --kubeconfig and KUBECONFIG", file.Path, file.Err)
+	case strings.Contains(err.Error(), "error loading config file"): // an error of no type
+		return misused("the kubeconfig cannot be used: %w: check --kubeconfig and KUBECONFIG", err)
 	case errors.As(err, &none):
 		return none
 	case errors.As(err, &certificate):
