@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +38,11 @@ func prometheus(t *testing.T, answers map[string]string) *source.Prometheus {
 	}))
 	t.Cleanup(server.CloseClientConnections)
 	t.Cleanup(server.Close)
-	p, err := source.New(server.URL, config.HTTPClientConfig{}, 300*time.Millisecond)
+	patience := time.Minute
+	if slices.Contains(slices.Collect(maps.Values(answers)), "hang") {
+		patience = 300 * time.Millisecond
+	}
+	p, err := source.New(server.URL, config.HTTPClientConfig{}, patience)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // lifetime is how long a browser may be open, so that a page that hangs ends.
-const lifetime = 5 * time.Minute
+const lifetime = 15 * time.Minute
 
 // Browser is a tab, and what it complained of and asked the network for. It is the
 // context that chromedp's actions run in.
@@ -35,7 +35,7 @@ type Options struct {
 	Log           io.Writer
 }
 
-// Open starts a browser, which lives for five minutes at most. Where there is no
+// Open starts a browser, which lives for a quarter of an hour at most. Where there is no
 // Chromium the error is ErrNone. The caller closes it.
 func Open(ctx context.Context, o Options) (*Browser, error) {
 	path, err := find(ctx, o.Log)
@@ -47,6 +47,7 @@ func Open(ctx context.Context, o Options) (*Browser, error) {
 		return nil, err
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.WindowSize(o.Width, o.Height),
+		chromedp.WSURLReadTimeout(2*time.Minute),            // a busy machine starts it slowly
 		chromedp.Flag("force-prefers-reduced-motion", true)) // what is clicked must not be on its way
 	if os.Getuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // it refuses to run otherwise

@@ -79,8 +79,11 @@ func (b *box) apply(file string) {
 // pods are the pods of a selector in the test's namespace, without those that end.
 func (b *box) pods(t *testing.T, selector string) []core.Pod {
 	t.Helper()
-	all, err := b.client.CoreV1().Pods("shop").List(context.Background(), meta.ListOptions{LabelSelector: selector})
-	must(t, err)
+	var all *core.PodList
+	b.eventually(t, func() (err error) {
+		all, err = b.client.CoreV1().Pods("shop").List(context.Background(), meta.ListOptions{LabelSelector: selector})
+		return err
+	})
 	return all.Items
 }
 
@@ -109,7 +112,7 @@ func (b *box) readyIs(pod string, want core.ConditionStatus) error {
 	return err
 }
 
-// waitRestarted waits until a pod's container was restarted so many times, and
+// waitRestarted waits until a pod's container was restarted so many times at least, and
 // is Ready again.
 func (b *box) waitRestarted(t *testing.T, name string, count int32) {
 	t.Helper()
@@ -119,7 +122,7 @@ func (b *box) waitRestarted(t *testing.T, name string, count int32) {
 			return err
 		}
 		s := pod.Status.ContainerStatuses[0]
-		if s.RestartCount != count || !s.Ready || s.LastTerminationState.Terminated == nil {
+		if s.RestartCount < count || !s.Ready || s.LastTerminationState.Terminated == nil {
 			return fmt.Errorf("status of %s: %+v", name, s)
 		}
 		return nil

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	core "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -61,15 +62,10 @@ func TestCluster(t *testing.T) {
 func (b *box) balances(t *testing.T) {
 	g := b.load(100)
 	defer g.Stop()
+	b.allAnswer(t, g, time.Time{})
 	began := time.Now()
-	b.eventually(t, func() error { // kube-proxy knows all three
-		if v := g.View(began, time.Now()); len(v.ByPod) < 3 {
-			return fmt.Errorf("not all pods answer yet: %s", v)
-		}
-		return nil
-	})
-	began = time.Now()
-	time.Sleep(3 * time.Second)
+	b.eventually(t, func() error { return atLeast(300, g.View(began, time.Now())) })
+	g.Stop()
 	v := g.View(began, time.Now())
 	t.Log(v)
 	if v.Failures > 0 || len(v.ByPod) != 3 {
@@ -85,23 +81,18 @@ func (b *box) balances(t *testing.T) {
 func (b *box) labelGates(t *testing.T) {
 	g := b.load(100)
 	defer g.Stop()
-	time.Sleep(time.Second)
+	b.allAnswer(t, g, time.Time{})
 	pod := b.pods(t, "app=web")[0].Name
 	out := time.Now()
 	b.label(t, pod, "no")
-	b.eventually(t, func() error {
-		if time.Since(g.LastAnswer(pod)) < 3*time.Second {
-			return fmt.Errorf("%s still answers", pod)
+	b.eventually(t, func() error { // 150 requests in a row that the two others answer
+		v := g.View(time.Now().Add(-3*time.Second), time.Now())
+		if v.ByPod[pod].Count > 0 {
+			return fmt.Errorf("%s still answers: %s", pod, v)
 		}
-		return nil
+		return atLeast(150, v)
 	})
 	t.Logf("the last request reached %s %s after its label changed", pod, g.LastAnswer(pod).Sub(out).Round(time.Millisecond))
-	if v := g.View(time.Now().Add(-2*time.Second), time.Now()); v.ByPod[pod].Count > 0 || len(v.ByPod) != 2 {
-		t.Errorf("once it is out: %s", v)
-	}
-	if v := g.View(out, time.Now()); v.Failures > 0 {
-		t.Errorf("a pod that goes out of traffic costs requests: %s", v)
-	}
 	back := time.Now()
 	b.label(t, pod, "yes")
 	b.eventually(t, func() error {
@@ -111,12 +102,16 @@ func (b *box) labelGates(t *testing.T) {
 		return nil
 	})
 	t.Logf("the first request reached it %s after the label changed back", time.Since(back).Round(10*time.Millisecond))
+	g.Stop()
+	if v := g.View(out, time.Now()); v.Failures > 0 {
+		t.Errorf("a pod that goes out of traffic costs requests: %s", v)
+	}
 }
 
 func (b *box) replaces(t *testing.T) {
 	g := b.load(100)
 	defer g.Stop()
-	time.Sleep(time.Second)
+	b.allAnswer(t, g, time.Time{})
 	pod := b.pods(t, "app=web")[0]
 	began := time.Now()
 	if err := b.client.CoreV1().Pods("shop").Delete(t.Context(), pod.Name, meta.DeleteOptions{}); err != nil {
@@ -134,14 +129,8 @@ func (b *box) replaces(t *testing.T) {
 	})
 	t.Logf("the pod was gone after %s", time.Since(began).Round(10*time.Millisecond))
 	b.waitReady("app=web", 3)
-	b.eventually(t, func() error {
-		for _, p := range b.pods(t, "app=web") {
-			if g.LastAnswer(p.Name).Before(began) {
-				return fmt.Errorf("%s does not answer", p.Name)
-			}
-		}
-		return nil
-	})
+	b.allAnswer(t, g, began)
+	g.Stop()
 	v := g.View(began, time.Now())
 	t.Log(v)
 	if v.Failures > 0 {
@@ -243,12 +232,13 @@ func (b *box) prometheusHangs(t *testing.T) {
 // from a moment of its own, so that a process which went on once its pod is not
 // Ready could be spared by the other.
 func (b *box) podHangs(t *testing.T) {
-	pod := b.pods(t, "app=web")[0].Name
+	of := b.pods(t, "app=web")[0]
+	pod, before := of.Name, of.Status.ContainerStatuses[0].RestartCount
 	must(t, b.cluster.SignalPod(t.Context(), "shop", pod, syscall.SIGSTOP))
 	began := time.Now()
 	b.eventually(t, func() error { return b.readyIs(pod, core.ConditionFalse) })
 	t.Logf("not Ready after %s", time.Since(began).Round(10*time.Millisecond))
-	b.waitRestarted(t, pod, 1)
+	b.waitRestarted(t, pod, before+1)
 	t.Logf("restarted and Ready after %s", time.Since(began).Round(10*time.Millisecond))
 }
 
@@ -274,6 +264,7 @@ func (b *box) apiServerCrashes(t *testing.T) {
 	must(t, api.Start(t.Context()))
 	t.Logf("the API server was back after %s", time.Since(began).Round(10*time.Millisecond))
 	b.waitReady("app=web", 3)
+	g.Stop()
 	if v := g.View(began, time.Now()); v.Failures > 0 {
 		t.Errorf("without the API server, requests fail: %s", v)
 	}
@@ -281,9 +272,8 @@ func (b *box) apiServerCrashes(t *testing.T) {
 	pod := b.pods(t, "app=web")[0].Name
 	must(t, b.client.CoreV1().Pods("shop").Delete(t.Context(), pod, meta.DeleteOptions{}))
 	b.eventually(t, func() error {
-		_, err := b.client.CoreV1().Pods("shop").Get(t.Context(), pod, meta.GetOptions{})
-		if err == nil {
-			return fmt.Errorf("%s is still there", pod)
+		if _, err := b.client.CoreV1().Pods("shop").Get(t.Context(), pod, meta.GetOptions{}); !apierrors.IsNotFound(err) {
+			return fmt.Errorf("%s is still there (%v)", pod, err)
 		}
 		return nil
 	})
@@ -366,5 +356,27 @@ func (b *box) label(t *testing.T, pod, value string) {
 func (b *box) load(rate float64) *load.Generator {
 	service, err := b.client.CoreV1().Services("shop").Get(context.Background(), "web", meta.GetOptions{})
 	must(b.t, err)
-	return load.Start(load.Options{URL: "http://" + service.Spec.ClusterIP + "/", Rate: rate, DialContext: b.cluster.DialContext})
+	return load.Start(load.Options{URL: "http://" + service.Spec.ClusterIP + "/", Rate: rate, Timeout: 20 * time.Second, DialContext: b.cluster.DialContext})
+}
+
+// allAnswer waits until each pod has answered a request of the load since an instant:
+// kube-proxy knows of a pod a moment after the API does.
+func (b *box) allAnswer(t *testing.T, g *load.Generator, since time.Time) {
+	t.Helper()
+	b.eventually(t, func() error {
+		for _, p := range b.pods(t, "app=web") {
+			if last := g.LastAnswer(p.Name); last.IsZero() || last.Before(since) {
+				return fmt.Errorf("%s does not answer", p.Name)
+			}
+		}
+		return nil
+	})
+}
+
+// atLeast is an error while a view has fewer requests.
+func atLeast(n int, v load.View) error {
+	if v.Count < n {
+		return fmt.Errorf("%d requests, not %d", v.Count, n)
+	}
+	return nil
 }

@@ -41,7 +41,7 @@ type Arena struct {
 	options Options
 	fleets  map[string]*fleet
 	pods    *history
-	logs    logs
+	logs    *logs
 	cancel  context.CancelFunc
 }
 
@@ -64,7 +64,7 @@ func New(ctx context.Context, o Options) (*Arena, error) {
 		return nil, err
 	}
 	background, cancel := context.WithCancel(context.Background())
-	a := &Arena{Stage: s, options: o, fleets: map[string]*fleet{}, logs: logs{}, cancel: cancel}
+	a := &Arena{Stage: s, options: o, fleets: map[string]*fleet{}, logs: &logs{read: map[string]int{}}, cancel: cancel}
 	if err := a.setUp(ctx, background); err != nil {
 		_ = a.Stop()
 		return nil, err
@@ -76,7 +76,11 @@ func (a *Arena) setUp(ctx, background context.Context) error {
 	if err := a.Install(ctx); err != nil {
 		return err
 	}
-	if _, err := a.Kubectl(ctx, "apply", "-f", a.data("tools.yaml")); err != nil {
+	// Pods are refused until their namespace has its service account.
+	if err := a.until(ctx, 2*time.Minute, func() error {
+		_, err := a.Kubectl(ctx, "apply", "-f", a.data("tools.yaml"))
+		return err
+	}); err != nil {
 		return err
 	}
 	for _, name := range []string{with, without, alone} {
@@ -100,7 +104,7 @@ func (a *Arena) addFleet(ctx context.Context, name string) error {
 	if _, err := a.Kubectl(ctx, "apply", "-k", a.data(name)); err != nil {
 		return err
 	}
-	if _, err := a.Kubectl(ctx, "-n", name, "rollout", "status", "deployment/"+stage.Service, "--timeout=120s"); err != nil {
+	if _, err := a.Kubectl(ctx, "-n", name, "rollout", "status", "deployment/"+stage.Service, "--timeout=5m"); err != nil {
 		return err
 	}
 	f, of := &fleet{}, a.FleetOf(name, stage.Service)

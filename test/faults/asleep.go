@@ -22,6 +22,16 @@ type nap struct {
 	pods bool
 }
 
+// least is how often a controller must come to a nap, before a write or after one:
+// the finalizer, and for each of two pods the mark on the gate and the pod; or the
+// pods alone.
+func (n nap) least() int {
+	if n.pods {
+		return 4
+	}
+	return 10
+}
+
 // Asleep is a fault of two controllers, neither of which knows that the other
 // leads too. The first sees two pods fail, and sleeps at another of its writes
 // each time, or of its writes of pods only; the second sees two other pods fail
@@ -33,12 +43,7 @@ func Asleep(podsOnly bool, without decide.Rule) Fault {
 		Instead: func(ctx context.Context, a *Arena, r *Round) error {
 			return a.inThisProcess(ctx, r, func() error {
 				naps, err := a.sleepers(ctx, r, podsOnly, without)
-				// The finalizer, and for each of two pods the mark on the gate and the pod;
-				// or the pods alone.
-				least := 10
-				if podsOnly {
-					least = 4
-				}
+				least := nap{pods: podsOnly}.least()
 				r.check("it slept at its every write", naps >= least, "%d times", naps)
 				return err
 			})
@@ -77,7 +82,7 @@ func (a *Arena) sleeper(ctx context.Context, r *Round, at nap, rule decide.Rule)
 	bed := &bed{nap: at, asleep: make(chan struct{}), wake: make(chan struct{})}
 	err = a.within(ctx, inprocess.Options{Source: one, Clock: now, NewClient: inprocess.Writes(bed.write), Without: rule}, func() error {
 		defer bed.getUp()
-		if slept, err = a.fallsAsleep(ctx, bed, one); !slept {
+		if slept, err = a.fallsAsleep(ctx, bed, one, at.at <= at.least()/2); !slept {
 			return err
 		}
 		second, err := inprocess.Start(ctx, inprocess.Options{Config: a.RESTConfig(), Namespace: with, Source: two, Clock: now, Without: rule})
@@ -94,14 +99,15 @@ func (a *Arena) sleeper(ctx context.Context, r *Round, at nap, rule decide.Rule)
 	return slept, err
 }
 
-// fallsAsleep waits until the controller sleeps, or has done all that it will do.
-func (a *Arena) fallsAsleep(ctx context.Context, b *bed, source *madeUp) (asleep bool, err error) {
+// fallsAsleep waits until the controller sleeps, or, unless it must, has done all
+// that it will do.
+func (a *Arena) fallsAsleep(ctx context.Context, b *bed, source *madeUp, must bool) (asleep bool, err error) {
 	err = a.until(ctx, time.Minute, func() error {
 		select {
 		case <-b.asleep:
 			asleep = true
 		default:
-			if n := source.looked(); n < 10 {
+			if n := source.looked(); n < 10 || must {
 				return fmt.Errorf("%d looks", n)
 			}
 		}

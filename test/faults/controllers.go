@@ -3,12 +3,13 @@ package faults
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
@@ -91,16 +92,51 @@ func (a *Arena) looksSince(ctx context.Context, since time.Time) error {
 	return err
 }
 
-// logs is how much of each controller's log was read.
-type logs map[string]int
+// logs are the controllers' logs.
+type logs struct {
+	read map[string]int // how much of each
 
-// justStarted is what an API server says that has not heard of all roles yet, not
-// even of its own: they come one by one, and those of Podgate are not wrong.
-var justStarted = regexp.MustCompile(`clusterrole\.rbac\.authorization\.k8s\.io \\?"system:[a-z:-]+\\?" not found`)
+	mu       sync.Mutex
+	starting []span
+}
+
+// span is from one time to another.
+type span struct{ from, to time.Time }
+
+// hearsay is how long after an API server is ready one of its answers may stand in a
+// log that was given before.
+const hearsay = 5 * time.Second
+
+// starts is called before a component is killed, and what it returns when it is there
+// again. An API server that starts answers before it has heard of all roles and their
+// bindings, so that whoever asks meanwhile is forbidden what is theirs.
+func (l *logs) starts(component string) (started func()) {
+	from := time.Now()
+	return func() {
+		if component == "kube-apiserver" {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.starting = append(l.starting, span{from, time.Now().Add(hearsay)})
+		}
+	}
+}
+
+// whileStarting is whether a line was printed while an API server started.
+func (l *logs) whileStarting(line []byte) bool {
+	var printed struct{ TS time.Time }
+	if json.Unmarshal(line, &printed) != nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.ContainsFunc(l.starting, func(s span) bool {
+		return !printed.TS.Before(s.from.Truncate(time.Second)) && !printed.TS.After(s.to)
+	})
+}
 
 // bad are the lines that the controllers have printed since the last call and
 // that none of them ever should, as they are quoted.
-func (l logs) bad(dir string) (lines []string, err error) {
+func (l *logs) bad(dir string) (lines []string, err error) {
 	files, err := filepath.Glob(filepath.Join(dir, "logs", "pods", stage.SystemNamespace+"_*.log"))
 	if err != nil || len(files) == 0 {
 		return nil, fmt.Errorf("no log of a controller in %s: %w", dir, err)
@@ -110,15 +146,13 @@ func (l logs) bad(dir string) (lines []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		for line := range bytes.Lines(text[l[file]:]) {
-			if justStarted.Match(line) {
-				continue
-			}
-			if bytes.Contains(line, []byte("panic")) || bytes.Contains(line, []byte("forbidden")) {
+		for line := range bytes.Lines(text[l.read[file]:]) {
+			forbidden := bytes.Contains(line, []byte("forbidden")) && !l.whileStarting(line)
+			if forbidden || bytes.Contains(line, []byte("panic")) {
 				lines = append(lines, quote(line))
 			}
 		}
-		l[file] = len(text)
+		l.read[file] = len(text)
 	}
 	return lines, nil
 }

@@ -160,7 +160,8 @@ func TestReport(t *testing.T) {
 
 func TestLogsAreReadOnce(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := (logs{}).bad(dir); err == nil {
+	l := &logs{read: map[string]int{}}
+	if _, err := l.bad(dir); err == nil {
 		t.Error("no log is no error")
 	}
 	must := func(err error) {
@@ -170,24 +171,40 @@ func TestLogsAreReadOnce(t *testing.T) {
 		}
 	}
 	must(os.MkdirAll(dir+"/logs/pods", 0o755))
-	file := dir + "/logs/pods/podgate-system_podgate-1.log"
-	write := func(text string) { must(os.WriteFile(file, []byte(text), 0o644)) }
-	l := logs{}
+	file, text := dir+"/logs/pods/podgate-system_podgate-1.log", ""
+	write := func(more string) { text += more; must(os.WriteFile(file, []byte(text), 0o644)) }
+	expect := func(what string, want ...string) {
+		t.Helper()
+		got, err := l.bad(dir)
+		must(err)
+		if len(got) != len(want) {
+			t.Fatalf("%s: %q", what, got)
+		}
+		for i := range want {
+			if !strings.HasPrefix(got[i], want[i]) {
+				t.Errorf("%s: %q, want %q", what, got[i], want[i])
+			}
+		}
+	}
 	write("all is well\npods is forbidden: no\n")
-	if got, err := l.bad(dir); err != nil || len(got) != 1 || !strings.HasPrefix(got[0], "pods is forbidden") {
-		t.Errorf("%q, %v", got, err)
+	expect("a right is missing", "pods is forbidden")
+	write("panic: at the disco\n")
+	expect("a panic, and what was read", "panic")
+
+	refused := func(at time.Time, role string) string {
+		return fmt.Sprintf(`{"ts":%q,"msg":"Failed to watch","error":"pods is forbidden: User \"podgate\" cannot watch resource \"pods\"%s"}`+"\n",
+			at.UTC().Format(time.RFC3339), role)
 	}
-	write("all is well\npods is forbidden: no\npanic: at the disco\n")
-	if got, err := l.bad(dir); err != nil || len(got) != 1 || !strings.HasPrefix(got[0], "panic") {
-		t.Errorf("%q, %v", got, err)
-	}
-	const asked = `{"msg":"Failed to watch","error":"pods is forbidden: User \"podgate\" cannot watch resource \"pods\"`
-	write("all is well\npods is forbidden: no\npanic: at the disco\n" +
-		asked + `: RBAC: [clusterrole.rbac.authorization.k8s.io \"system:service-account-issuer-discovery\" not found, and more]"}` + "\n" +
-		asked + `: RBAC: clusterrole.rbac.authorization.k8s.io \"podgate\" not found"}` + "\n" + asked + `"}` + "\n")
-	if got, err := l.bad(dir); err != nil || len(got) != 2 || !strings.Contains(got[0], `"podgate" not found`) {
-		t.Errorf("of an API server that has just started, a role that is missing, and one that does not suffice: %q, %v", got, err)
-	}
+	now := time.Now()
+	started := l.starts("kube-apiserver")
+	l.starts("etcd")()
+	write(refused(now, ""))
+	started()
+	write(refused(now, `: RBAC: clusterrole.rbac.authorization.k8s.io \"podgate\" not found`))
+	write(fmt.Sprintf(`{"ts":%q,"msg":"panic: all the same"}`+"\n", now.UTC().Format(time.RFC3339)))
+	expect("while an API server starts, whatever it has not heard of yet", "panic: all the same")
+	write(refused(now.Add(-time.Minute), "") + refused(now.Add(time.Minute), "") + "pods is forbidden, at a time that is not told\n")
+	expect("before and after", "Failed to watch: pods is forbidden", "Failed to watch: pods is forbidden", "pods is forbidden, at")
 }
 
 func TestALineIsQuotedAsItsMessageAndItsError(t *testing.T) {

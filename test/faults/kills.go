@@ -39,13 +39,16 @@ func component(name string, from, to float64) func(context.Context, *Arena, *Rou
 		c := a.Component(name)
 		away := r.seconds(from, to)
 		a.say("kill -9 %s, for %s", name, away)
+		started := a.logs.starts(name)
 		if err := c.Kill(ctx); err != nil {
 			return err
 		}
 		waited := stage.Pause(ctx, away)
-		if err := c.Start(ctx); err != nil {
+		// An API server whose etcd stays away gives up, and is started again.
+		if err := a.until(ctx, 2*time.Minute, func() error { return c.Start(ctx) }); err != nil {
 			return err
 		}
+		started()
 		return waited
 	}
 }
@@ -53,19 +56,36 @@ func component(name string, from, to float64) func(context.Context, *Arena, *Rou
 // killController kills the one controller there is.
 func killController(ctx context.Context, a *Arena, _ *Round) error {
 	a.say("kill -9 of the controller")
-	pods, err := a.controllers(ctx)
+	pod, err := a.onlyController(ctx)
 	if err != nil {
 		return err
 	}
-	if len(pods) != 1 {
-		return fmt.Errorf("%d controllers, not 1", len(pods))
+	return a.killPod(ctx, pod)
+}
+
+// onlyController is the name of the one controller that there is.
+func (a *Arena) onlyController(ctx context.Context) (string, error) {
+	pods, err := a.controllers(ctx)
+	if err != nil {
+		return "", err
 	}
-	return a.SignalPod(ctx, stage.SystemNamespace, pods[0].Name, syscall.SIGKILL)
+	if len(pods) != 1 {
+		return "", fmt.Errorf("%d controllers, not 1", len(pods))
+	}
+	return pods[0].Name, nil
+}
+
+// killPod kills a controller's process. One that has ended because it lost its
+// lease is killed when it is there again, for which the node needs the API server.
+func (a *Arena) killPod(ctx context.Context, name string) error {
+	return a.until(ctx, 2*time.Minute, func() error {
+		return a.SignalPod(ctx, stage.SystemNamespace, name, syscall.SIGKILL)
+	})
 }
 
 // killAll kills everything there is, at moments of their own.
 func killAll(ctx context.Context, a *Arena, r *Round) error {
-	controllers, err := a.controllers(ctx) // while the API server is there to ask
+	controller, err := a.onlyController(ctx) // while the API server is there to ask
 	if err != nil {
 		return err
 	}
@@ -73,7 +93,7 @@ func killAll(ctx context.Context, a *Arena, r *Round) error {
 		component("kube-apiserver", 3, 8), component("etcd", 3, 8), component("prometheus", 3, 8),
 		func(ctx context.Context, a *Arena, _ *Round) error {
 			a.say("kill -9 of the controller")
-			return a.SignalPod(ctx, stage.SystemNamespace, controllers[0].Name, syscall.SIGKILL)
+			return a.killPod(ctx, controller)
 		},
 	}
 	if a.HasProxy() {

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -135,8 +136,8 @@ func secondTookOver(ctx context.Context, a *Arena, r *Round) error {
 			r.check("the second controller leads", p.Name == leader, "%s leads", leader)
 			continue
 		}
-		families, err := a.metrics(ctx, p)
-		if err != nil {
+		var families map[string]*dto.MetricFamily
+		if err := a.until(ctx, time.Minute, func() (err error) { families, err = a.metrics(ctx, p); return err }); err != nil {
 			return fmt.Errorf("the first controller: %w", err)
 		}
 		master := 0.0

@@ -150,8 +150,8 @@ func TestPage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a browser")
 	}
-	b := open(t)
 	one, two := pages(t)
+	b := open(t)
 	for name, file := range map[string]string{"one policy": one, "two policies": two} {
 		t.Run(name, func(t *testing.T) {
 			do(t, b, chromedp.Navigate("file://"+file), chromedp.WaitVisible(chromedp.CSS("footer")))

@@ -59,12 +59,13 @@ func makeBundle(ctx context.Context, into string) error {
 	if err := os.CopyFS(work, sources); err != nil {
 		return err
 	}
-	for _, args := range [][]string{{"ci", "--ignore-scripts", "--no-audit", "--no-fund"}, {"run", "build"}} {
-		cmd := exec.CommandContext(ctx, "npm", args...)
-		cmd.Dir = work
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("npm %s: %w\n%s", args[0], err, out)
-		}
+	if err := build.NPMInstall(ctx, work); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "npm", "run", "build")
+	cmd.Dir = work
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("npm run build: %w\n%s", err, out)
 	}
 	if err := os.Rename(filepath.Join(work, "out"), filepath.Join(into, "out")); err != nil {
 		return err

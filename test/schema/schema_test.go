@@ -4,6 +4,8 @@ package schema
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -11,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/podgate/podgate/test/cluster/build"
 )
 
 // prelude are the types. An object of JSON has strings where they have enums, and
@@ -42,19 +46,7 @@ func TestDashboardsAreOfGrafanasTypes(t *testing.T) {
 	if _, err := exec.LookPath("npm"); err != nil {
 		t.Skip("THE DASHBOARDS WERE NOT HELD AGAINST GRAFANA'S TYPES: there is no npm. Install Node.js and run this again")
 	}
-	dir := t.TempDir()
-	for _, file := range []string{"package.json", "package-lock.json"} {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, file), text, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if out, err := command(dir, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund").CombinedOutput(); err != nil {
-		t.Fatalf("npm ci: %v\n%s", err, out)
-	}
+	dir := types(t)
 	checked := prelude
 	for _, name := range []string{"podgate-overview.json", "podgate-service.json"} {
 		text, err := os.ReadFile(filepath.Join("..", "..", "config", "grafana", name))
@@ -73,6 +65,42 @@ func TestDashboardsAreOfGrafanasTypes(t *testing.T) {
 	if out, err := check(t, dir, strings.ReplaceAll(checked, `"colorMode": "background"`, `"colorMode": "backgroud"`)); err == nil || !bytes.Contains(out, []byte("backgroud")) {
 		t.Errorf("a wrong option is not found: %v\n%s", err, out)
 	}
+}
+
+// types is a directory with Grafana's types and the compiler, which are fetched
+// once.
+func types(t *testing.T) string {
+	t.Helper()
+	cache, err := build.Cache()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, hash := map[string][]byte{}, sha256.New()
+	for _, file := range []string{"package.json", "package-lock.json"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[file] = text
+		hash.Write(text)
+	}
+	key := hex.EncodeToString(hash.Sum(nil))[:12]
+	fetched, err := build.Once(filepath.Join(cache, "schema-"+key), "Grafana's types", t.Output(), func(into, _ string) error {
+		for file, text := range files {
+			if err := os.WriteFile(filepath.Join(into, file), text, 0o644); err != nil {
+				return err
+			}
+		}
+		return build.NPMInstall(t.Context(), into)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.Symlink(filepath.Join(fetched, "node_modules"), filepath.Join(dir, "node_modules")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 func command(dir, name string, args ...string) *exec.Cmd {

@@ -132,10 +132,10 @@ func (s *Stage) Install(ctx context.Context) error {
 	if _, err := s.Kubectl(ctx, "apply", "-k", s.Path("config", "default")); err != nil {
 		return err
 	}
-	if _, err := s.Kubectl(ctx, "wait", "--for=condition=Established", "--timeout=30s", "crd/trafficgates.podgate.dev"); err != nil {
+	if _, err := s.Kubectl(ctx, "wait", "--for=condition=Established", "--timeout=5m", "crd/trafficgates.podgate.dev"); err != nil {
 		return err
 	}
-	_, err := s.Kubectl(ctx, "-n", SystemNamespace, "rollout", "status", "deployment/podgate", "--timeout=60s")
+	_, err := s.Kubectl(ctx, "-n", SystemNamespace, "rollout", "status", "deployment/podgate", "--timeout=5m")
 	return err
 }
 
@@ -144,7 +144,7 @@ func (s *Stage) Apply(ctx context.Context) error {
 	if _, err := s.Kubectl(ctx, "apply", "-k", s.Path("config", "samples")); err != nil {
 		return err
 	}
-	_, err := s.Kubectl(ctx, "-n", Namespace, "rollout", "status", "deployment/checkout", "--timeout=90s")
+	_, err := s.Kubectl(ctx, "-n", Namespace, "rollout", "status", "deployment/checkout", "--timeout=5m")
 	return err
 }
 

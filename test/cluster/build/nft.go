@@ -44,20 +44,12 @@ func unpackNFT(ctx context.Context, log io.Writer) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(cache, "nftables")
-	if !exists(dir) {
+	dir, err := Once(filepath.Join(cache, "nftables"), "nftables", log, func(into, dir string) error {
 		fmt.Fprintf(log, "getting the package nftables, for kube-proxy, into %s\n", dir)
-		temporary, err := os.MkdirTemp(mkdir(cache), ".unpacking-")
-		if err != nil {
-			return nil, err
-		}
-		defer os.RemoveAll(temporary)
-		if err := unpack(ctx, temporary); err != nil {
-			return nil, err
-		}
-		if err := os.Rename(temporary, dir); err != nil {
-			return nil, err
-		}
+		return unpack(ctx, into)
+	})
+	if err != nil {
+		return nil, err
 	}
 	libraries, err := filepath.Glob(filepath.Join(dir, "usr", "lib", "*-linux-*"))
 	if err != nil {

@@ -113,10 +113,8 @@ func (s *Server) Burn(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-tick.C:
-			busy := time.Duration(s.dials.Load().CPU * float64(burnPeriod))
-			for time.Since(now) < busy {
-			}
+		case <-tick.C:
+			work(time.Duration(s.dials.Load().CPU * float64(burnPeriod)))
 		}
 	}
 }

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
@@ -23,7 +25,11 @@ func main() {
 		os.Exit(1)
 	}
 	client := kubernetes.NewForConfigOrDie(config)
+	// Its right is as old as it is: the API server may hear of it a moment later.
 	pods, err := client.CoreV1().Pods("shop").List(context.Background(), meta.ListOptions{LabelSelector: "app=web"})
+	for end := time.Now().Add(time.Minute); apierrors.IsForbidden(err) && time.Now().Before(end); time.Sleep(time.Second) {
+		pods, err = client.CoreV1().Pods("shop").List(context.Background(), meta.ListOptions{LabelSelector: "app=web"})
+	}
 	fmt.Println("pods:", err == nil && len(pods.Items) > 0, err)
 	_, err = client.CoreV1().Secrets("shop").List(context.Background(), meta.ListOptions{})
 	fmt.Println("secrets:", err == nil, err)

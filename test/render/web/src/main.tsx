@@ -11,12 +11,22 @@ import { valuesOf } from './variables';
 
 declare global { interface Window { drawn?: Drawn[]; failed?: string; __grafana_public_path__: string } }
 
-/** quiet resolves when the page has not changed for a while. */
-const quiet = (ms: number) => new Promise<void>((done) => {
-  let timer = setTimeout(finish, ms);
-  const watch = new MutationObserver(() => { clearTimeout(timer); timer = setTimeout(finish, ms); });
+/** quiet resolves when the page has not changed for a while, and for some frames: on a busy machine a frame may take longer. */
+const quiet = (ms: number, frames: number) => new Promise<void>((done) => {
+  let since = performance.now();
+  let left = frames;
+  const watch = new MutationObserver(() => { since = performance.now(); left = frames; });
   watch.observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true });
-  function finish() { watch.disconnect(); done(); }
+  const frame = () => {
+    left--;
+    if (left > 0 || performance.now() - since < ms) {
+      requestAnimationFrame(frame);
+      return;
+    }
+    watch.disconnect();
+    done();
+  };
+  requestAnimationFrame(frame);
 });
 
 /** inkOf is how many pixels of a canvas are not empty. */
@@ -59,7 +69,7 @@ async function main() {
         }
       }} />
     </ThemeContext.Provider>));
-  await quiet(400);
+  await quiet(400, 10);
   document.querySelectorAll<HTMLElement>('[data-panel]').forEach((element, i) => {
     const of = [...told.values()].find((d) => d.id === panels[i].id && element.innerText.includes(d.title));
     if (of) {
