@@ -24,6 +24,7 @@ import (
 	"github.com/podgate/podgate/api/v1alpha1"
 	"github.com/podgate/podgate/controller/source"
 	"github.com/podgate/podgate/test/inprocess"
+	"github.com/podgate/podgate/test/stage"
 )
 
 const disorderNamespace = "disorder"
@@ -41,7 +42,7 @@ func (c *cases) disorder(t *testing.T) {
 	first, second := d.controller(t), d.controller(t)
 	defer func() { first.Stop(); second.Stop() }()
 	began := time.Now()
-	for time.Since(began) < 45*time.Second || !d.enough() && time.Since(began) < 3*time.Minute {
+	for time.Since(began) < 45*time.Second || !d.enough() && time.Since(began) < 10*time.Minute {
 		if d.act(t); d.dice.IntN(60) == 0 {
 			second.Stop()
 			second = d.controller(t)
@@ -51,7 +52,8 @@ func (c *cases) disorder(t *testing.T) {
 	}
 	d.story = c.kubectl(t, "-n", disorderNamespace, "get", "trafficgate", "app", "-o", "yaml") + c.kubectl(t, "-n", disorderNamespace, "get", "pods", "-L", v1alpha1.LabelTraffic, "-L", v1alpha1.LabelOverride)
 	d.calm(t)
-	patiently(t, func() error { return d.nobodyIsOut(t) })
+	_, err := stage.Until(t.Context(), 10*time.Minute, func() error { return d.nobodyIsOut(t) }) // one trial after the other
+	must(t, err)
 	must(t, client.IgnoreNotFound(c.Client.Delete(t.Context(), d.gate())))
 	patiently(t, func() error { return d.nothingIsLeft(t) })
 	cancel()

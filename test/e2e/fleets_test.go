@@ -121,8 +121,8 @@ func (f *fleet) noneLost(t *testing.T, since time.Time) load.View {
 // pods are the fleet's pods.
 func (f *fleet) pods(t *testing.T) []corev1.Pod {
 	t.Helper()
-	pods, err := f.Pods(t.Context())
-	must(t, err)
+	var pods []corev1.Pod
+	patiently(t, func() (err error) { pods, err = f.Pods(t.Context()); return err })
 	return pods
 }
 
@@ -130,7 +130,9 @@ func (f *fleet) pods(t *testing.T) []corev1.Pod {
 func (f *fleet) pod(t *testing.T, name string) corev1.Pod {
 	t.Helper()
 	pod := corev1.Pod{}
-	must(t, f.c.Client.Get(t.Context(), client.ObjectKey{Namespace: f.Namespace, Name: name}, &pod))
+	patiently(t, func() error {
+		return f.c.Client.Get(t.Context(), client.ObjectKey{Namespace: f.Namespace, Name: name}, &pod)
+	})
 	return pod
 }
 
@@ -298,12 +300,12 @@ func readyIs(t *testing.T, f stage.Fleet, reason string) string {
 	return message
 }
 
-// patiently tries until it succeeds, for as long as a busy machine may take, and
-// not so often that it keeps the machine busy itself.
+// patiently tries until it succeeds, not so often that it keeps the machine busy
+// itself.
 func patiently(t *testing.T, try func() error) time.Duration {
 	t.Helper()
 	began, last := time.Now(), error(nil)
-	err := wait.PollUntilContextTimeout(t.Context(), 250*time.Millisecond, 90*time.Second, true, func(context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(t.Context(), 250*time.Millisecond, patience, true, func(context.Context) (bool, error) {
 		last = try()
 		return last == nil, nil
 	})

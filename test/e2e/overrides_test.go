@@ -175,8 +175,7 @@ func (f *peopleFirst) first(t *testing.T) {
 	} {
 		t.Run(row.what, func(t *testing.T) {
 			row.do(row.pod)
-			took, err := stage.Until(t.Context(), 10*time.Second, func() error { return row.want(f.pod(t, row.pod)) })
-			must(t, err)
+			took := eventually(t, func() error { return row.want(f.pod(t, row.pod)) })
 			t.Logf("took %s", took.Round(10*time.Millisecond))
 		})
 	}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -83,7 +84,7 @@ func (c *cases) panels(t *testing.T) {
 	}
 	time.Sleep(25 * time.Second) // so that pods have warmed up, and the past is one of traffic
 	must(t, f.Turn(t.Context(), stage.Dials{ErrorShare: 0.3}, sick, kept))
-	_, err := stage.Until(t.Context(), 90*time.Second, func() error {
+	_, err := stage.Until(t.Context(), patience, func() error {
 		traffic, err := f.Traffic(t.Context())
 		if err == nil && traffic[sick] != v1alpha1.TrafficNo {
 			gate, _ := f.GetGate(t.Context())
@@ -99,13 +100,16 @@ func (c *cases) panels(t *testing.T) {
 		asked := 0
 		for _, q := range f.queries(t, file) {
 			asked++
-			answer, err := c.Query(t.Context(), q.expr)
+			var answer model.Vector
+			_, err := stage.Until(t.Context(), 20*time.Second, func() (err error) { // a scrape that fails leaves nothing, until the next
+				if answer, err = c.Query(t.Context(), q.expr); err == nil && len(answer) == 0 && !slices.Contains(mayBeEmpty, q.name) {
+					err = errors.New("answers with nothing")
+				}
+				return err
+			})
 			if err != nil {
-				t.Errorf("%s: %s: %v", file, q.name, err)
+				t.Errorf("%s: %s: %v: %s", file, q.name, err, q.expr)
 				continue
-			}
-			if len(answer) == 0 && !slices.Contains(mayBeEmpty, q.name) {
-				t.Errorf("%s: %s answers with nothing: %s", file, q.name, q.expr)
 			}
 			for _, label := range inLegend.FindAllStringSubmatch(q.legend, -1) {
 				for _, s := range answer {
@@ -120,10 +124,13 @@ func (c *cases) panels(t *testing.T) {
 			t.Errorf("%s has %d queries only", file, asked)
 		}
 	}
-	out := f.whoIsOut(t)
-	if want := map[string]string{sick: "gated errors", held: "heldOut ", kept: "kept "}; !maps.Equal(out, want) {
-		t.Errorf("the table of who is out has %v, want %v", out, want)
-	}
+	eventually(t, func() error {
+		out, err := f.whoIsOut(t)
+		if want := map[string]string{sick: "gated errors", held: "heldOut ", kept: "kept "}; err == nil && !maps.Equal(out, want) {
+			err = fmt.Errorf("the table of who is out has %v, want %v", out, want)
+		}
+		return err
+	})
 	f.shows(t, `podgate_pods{state="gated"}`, "", 1)
 	f.shows(t, `podgate_override_pods{override="yes"}`, "", 1)
 	f.shows(t, `podgate_limit_pods - podgate_limit_used_pods`, "", 2)
@@ -131,14 +138,16 @@ func (c *cases) panels(t *testing.T) {
 	f.shows(t, `podgate_signal_clients_level{pods="all"} > bool ignoring(pods) podgate_signal_clients_level{pods="serving"}`, "", 1)
 
 	must(t, f.Turn(t.Context(), stage.Dials{}, sick, kept))
+	f.kubectl(t, "patch", "trafficgate", f.Name, "--type=merge", "-p", `{"spec":{"recovery":{"after":"1m","maxAfter":"1m"}}}`)
 	for _, pod := range []string{held, kept} {
 		f.kubectl(t, "label", "pod", pod, v1alpha1.LabelOverride+"-")
 	}
-	_, err = stage.Until(t.Context(), 150*time.Second, func() error {
-		if left := f.whoIsOut(t); len(left) > 0 {
-			return fmt.Errorf("the table still has %v", left)
+	_, err = stage.Until(t.Context(), 5*time.Minute, func() error {
+		left, err := f.whoIsOut(t)
+		if err == nil && len(left) > 0 {
+			err = fmt.Errorf("the table still has %v", left)
 		}
-		return nil
+		return err
 	})
 	must(t, err)
 	f.shows(t, `podgate_pods{state="serving"}`, "", 10)
@@ -154,19 +163,26 @@ func (c *cases) panels(t *testing.T) {
 	f.remove(t)
 }
 
-// whoIsOut is what the table of that name has: state and signal by pod.
-func (f *panelled) whoIsOut(t *testing.T) map[string]string {
+// whoIsOut is what the table of that name has: state and signal by pod. Where
+// Prometheus knows nothing of the gate at all it is an error.
+func (f *panelled) whoIsOut(t *testing.T) (map[string]string, error) {
 	t.Helper()
-	v, err := f.c.Query(t.Context(), `podgate_pod_since_timestamp_seconds{namespace="`+f.Namespace+`",gate="`+f.Name+`"}`)
-	must(t, err)
+	of := `{namespace="` + f.Namespace + `",gate="` + f.Name + `"}`
+	v, err := f.c.Query(t.Context(), `podgate_pod_since_timestamp_seconds`+of+` or podgate_gate_interval_seconds`+of)
+	if err != nil || len(v) == 0 {
+		return nil, fmt.Errorf("Prometheus has nothing of the gate (%v)", err)
+	}
 	out := map[string]string{}
 	for _, s := range v {
+		if s.Metric[model.MetricNameLabel] == "podgate_gate_interval_seconds" {
+			continue
+		}
 		out[string(s.Metric["pod"])] = fmt.Sprintf("%s %s", s.Metric["state"], s.Metric["signal"])
 		if s.Metric["state"] == "gated" && !strings.HasPrefix(string(s.Metric["why"]), "errors: ") {
 			t.Errorf("a gated pod without a sentence why: %s", s.Metric)
 		}
 	}
-	return out
+	return out, nil
 }
 
 // shows waits until a query about the fleet's gate has one value.

@@ -38,8 +38,12 @@ func (c *cases) metricsAreGuarded(t *testing.T) {
 		"a token that is made up":      {"made.up", http.StatusInternalServerError},
 		"an account without the right": {anybody, http.StatusForbidden},
 	} {
-		status, text, err := c.AskController(t.Context(), pods.Items[0], row.token)
-		must(t, err)
+		var status int
+		var text string
+		eventually(t, func() (err error) {
+			status, text, err = c.AskController(t.Context(), pods.Items[0], row.token)
+			return err
+		})
 		if status != row.status || strings.Contains(text, "podgate_") {
 			t.Errorf("%s gets %d, want %d: %.100s", who, status, row.status, text)
 		}

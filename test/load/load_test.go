@@ -105,7 +105,7 @@ func TestGeneratorKeepsItsRateAndWaits(t *testing.T) {
 	}))
 	defer server.Close()
 	began := time.Now()
-	g := Start(Options{URL: server.URL, Rate: 100})
+	g := Start(Options{URL: server.URL, Rate: 100, Timeout: 30 * time.Second})
 	time.Sleep(time.Second)
 	for g.View(began, time.Now()).Count < 80 && time.Since(began) < time.Minute { // a busy machine falls behind
 		time.Sleep(10 * time.Millisecond)

@@ -86,7 +86,7 @@ func Dashboard(ctx context.Context, o Options) (*Picture, error) {
 	if err := chromedp.Do(b, chromedp.EmulateViewport(int64(o.Width), int64(height)), chromedp.Navigate(base)); err != nil {
 		return nil, err
 	}
-	if _, err := chromedp.Run(b, chromedp.Poll[chromedp.Void](ready, chromedp.WithPollingTimeout(2*time.Minute))); err != nil {
+	if _, err := chromedp.Run(b, chromedp.Poll[chromedp.Void](ready, chromedp.WithPollingTimeout(10*time.Minute))); err != nil {
 		complaints, _ := b.Heard()
 		return nil, fmt.Errorf("the page is not done: %w; the browser complains: %q", err, complaints)
 	}

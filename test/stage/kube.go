@@ -21,11 +21,13 @@ func (s *Stage) KubectlWith(ctx context.Context, stdin string, args ...string) (
 	cmd := exec.CommandContext(ctx, s.Cluster.Kubectl(), args...)
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+s.Kubeconfig())
 	cmd.Stdin = strings.NewReader(stdin)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return string(out), fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, bytes.TrimSpace(out))
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		said := out.String() + errs.String()
+		return said, fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(said))
 	}
-	return string(out), nil
+	return out.String(), nil // without warnings
 }
 
 // Until tries again and again until try succeeds, and returns how long it took;

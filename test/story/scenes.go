@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/podgate/podgate/api/v1alpha1"
@@ -66,7 +68,7 @@ func oneFails(ctx context.Context, t *Teller) error {
 	before := t.Load.View(fault, gated)
 	t.say("gated after %s: the client saw %s errors meanwhile", round(gated.Sub(fault)), percent(before.ErrorShare()))
 	why := ""
-	if _, err := stage.Until(ctx, 5*time.Second, func() error {
+	if _, err := stage.Until(ctx, 60*time.Second, func() error {
 		gate, err := t.GetGate(ctx)
 		if err == nil && len(gate.Status.Gated) == 0 {
 			err = errors.New("the gate's status lists no gated pod")
@@ -78,7 +80,11 @@ func oneFails(ctx context.Context, t *Teller) error {
 		return err
 	}
 	t.say("why: %s", why)
-	if _, err := stage.Until(ctx, 30*time.Second, func() error {
+	out, err := t.Out(ctx) // it comes back on trial before long
+	if err != nil {
+		return err
+	}
+	if _, err := stage.Until(ctx, 60*time.Second, func() error {
 		if time.Since(t.Load.LastAnswer(t.Sick)) < stage.Interval {
 			return fmt.Errorf("%s still answers the client", t.Sick)
 		}
@@ -91,10 +97,6 @@ func oneFails(ctx context.Context, t *Teller) error {
 	after := t.Load.View(gone.Add(time.Millisecond), time.Now())
 	all := t.Load.View(fault, time.Now())
 	t.say("the client since: %d requests, %s errors", after.Count, percent(after.ErrorShare()))
-	out, err := t.Out(ctx)
-	if err != nil {
-		return err
-	}
 	t.equal("pods out of traffic", []string{t.Sick}, out)
 	t.check("the client's error share before", "> 1.0 %", percent(before.ErrorShare()), before.ErrorShare() > 0.01)
 	t.equal("the client's error share after", percent(0), percent(after.ErrorShare()))
@@ -113,7 +115,7 @@ func overrule(ctx context.Context, t *Teller) error {
 	if err := label("=" + v1alpha1.OverrideYes); err != nil {
 		return err
 	}
-	took, err := t.untilTraffic(ctx, t.Sick, v1alpha1.TrafficYes, 10*time.Second)
+	took, err := t.untilTraffic(ctx, t.Sick, v1alpha1.TrafficYes, 60*time.Second)
 	if err != nil {
 		return err
 	}
@@ -132,7 +134,7 @@ func overrule(ctx context.Context, t *Teller) error {
 	if err := label("=" + v1alpha1.OverrideNo); err != nil {
 		return err
 	}
-	if took, err = t.untilTraffic(ctx, t.Sick, v1alpha1.TrafficNo, 10*time.Second); err != nil {
+	if took, err = t.untilTraffic(ctx, t.Sick, v1alpha1.TrafficNo, 60*time.Second); err != nil {
 		return err
 	}
 	t.say("it is out of traffic after %s", round(took))
@@ -143,12 +145,26 @@ func overrule(ctx context.Context, t *Teller) error {
 	if err := label("-"); err != nil {
 		return err
 	}
-	if took, err = t.untilTraffic(ctx, t.Sick, v1alpha1.TrafficYes, 10*time.Second); err != nil {
+	// It is in traffic, or the look after that has gated it already: then a time is
+	// noted at which its stay ends, as a pod that a person holds out has none.
+	if took, err = stage.Until(ctx, 60*time.Second, func() error {
+		pod, err := t.pod(ctx, t.Sick)
+		if err == nil && pod.Annotations[v1alpha1.AnnotationGatedUntil] == "" && pod.Labels[v1alpha1.LabelTraffic] != v1alpha1.TrafficYes {
+			err = fmt.Errorf("%s is still held out", t.Sick)
+		}
+		return err
+	}); err != nil {
 		return err
 	}
 	t.say("without the label the pod is the gate's again: back after %s", round(took))
 	t.took("removing the override acts", time.Second, took)
-	took, err = t.untilTraffic(ctx, t.Sick, v1alpha1.TrafficNo, 60*time.Second)
+	took, err = stage.Until(ctx, 60*time.Second, func() error {
+		pod, err := t.pod(ctx, t.Sick)
+		if err == nil && (pod.Labels[v1alpha1.LabelTraffic] != v1alpha1.TrafficNo || pod.Annotations[v1alpha1.AnnotationGatedUntil] == "") {
+			err = fmt.Errorf("%s is not gated on the evidence: %v", t.Sick, pod.Annotations)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -219,6 +235,7 @@ func sixFail(ctx context.Context, t *Teller) error {
 	v := t.Load.View(time.Now().Add(-stage.Interval), time.Now())
 	t.say("the client: %s errors, and %d pods answer", percent(v.ErrorShare()), len(v.ByPod))
 	t.equal("pods out of traffic", []string(nil), out)
+	delete(v.ByPod, "") // who did not answer
 	t.equal("pods that answer the client", 10, len(v.ByPod))
 	t.say("the fault is mended")
 	if err := t.Turn(ctx, stage.Dials{}, six...); err != nil {
@@ -287,6 +304,19 @@ func gateDeleted(ctx context.Context, t *Teller) error {
 		return err
 	}
 	return t.markSeen(ctx, "deleted")
+}
+
+// pod is a pod of the sample.
+func (t *Teller) pod(ctx context.Context, name string) (corev1.Pod, error) {
+	pods, err := t.Pods(ctx)
+	if err != nil {
+		return corev1.Pod{}, err
+	}
+	i := slices.IndexFunc(pods, func(p corev1.Pod) bool { return p.Name == name })
+	if i < 0 {
+		return corev1.Pod{}, fmt.Errorf("there is no pod %s", name)
+	}
+	return pods[i], nil
 }
 
 // untilTraffic waits until a pod's traffic label has a value.

@@ -42,11 +42,11 @@ func TestTraces(t *testing.T) {
 		_, err := s.Kubectl(t.Context(), "apply", "-f", "collector.yaml")
 		return err
 	})
-	c.kubectl(t, "-n", "tracing", "wait", "--for=condition=Ready", "pod/collector", "--timeout=90s")
+	c.kubectl(t, "-n", "tracing", "wait", "--for=condition=Ready", "pod/collector", "--timeout=5m")
 	c.kubectl(t, "-n", stage.SystemNamespace, "set", "env", "deployment/podgate",
 		"OTEL_EXPORTER_OTLP_ENDPOINT=http://collector.tracing.svc:4318", "OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=box",
 		"OTEL_BSP_EXPORT_TIMEOUT=3000", "OTEL_BSP_SCHEDULE_DELAY=1000") // in milliseconds; so that the test sees earlier what is lost
-	c.kubectl(t, "-n", stage.SystemNamespace, "rollout", "status", "deployment/podgate", "--timeout=90s")
+	c.kubectl(t, "-n", stage.SystemNamespace, "rollout", "status", "deployment/podgate", "--timeout=5m")
 	must(t, s.Apply(t.Context()))
 	must(t, s.StartLoad(t.Context()))
 
@@ -55,6 +55,7 @@ func TestTraces(t *testing.T) {
 	sick, well := pods[3].Name, pods[4].Name
 	must(t, s.Turn(t.Context(), stage.Dials{ErrorShare: 0.3}, sick))
 	c.trafficIs(t, sick, v1alpha1.TrafficNo)
+	must(t, s.Turn(t.Context(), stage.Dials{}, sick)) // so that it is gated once
 	id := c.gating(t, sick)
 	t.Run("the trace is at the collector", func(t *testing.T) { c.isATrace(t, id, sick) })
 	t.Run("the exemplar names it", func(t *testing.T) { c.isAnExemplar(t, id) })
@@ -88,7 +89,7 @@ func must(t *testing.T, err error) {
 // until tries for as long as an export may take, and more.
 func until(t *testing.T, try func() error) time.Duration {
 	t.Helper()
-	took, err := stage.Until(t.Context(), time.Minute, try)
+	took, err := stage.Until(t.Context(), 3*time.Minute, try)
 	must(t, err)
 	return took.Round(time.Millisecond)
 }
