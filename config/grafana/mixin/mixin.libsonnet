@@ -33,9 +33,10 @@ local inJSON(text) = local quoted = std.escapeStringJson(text); quoted[1:std.len
   prometheusAlerts+:: { groups+: [g for g in groups if g.name == 'podgate.alerts'] },
   prometheusRules+:: { groups+: [g for g in groups if g.name != 'podgate.alerts'] },
 
-  local gates = 'namespace=~"$namespace"',
+  // Selectors of many gates, and of one.
+  local gates = ['namespace=~"$namespace"', 'namespace="$namespace"'],
   local selected(text) = if config.dashboardSelector == '' then text
-  else std.strReplace(text, inJSON(gates), inJSON(config.dashboardSelector + ',' + gates)),
+  else std.foldl(function(t, of) std.strReplace(t, inJSON(of), inJSON(config.dashboardSelector + ',' + of)), gates, text),
   grafanaDashboards+:: {
     [name]: std.parseJson(selected(dashboards[name])) + { tags: config.dashboardTags }
     for name in std.objectFields(dashboards)
