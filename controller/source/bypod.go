@@ -10,8 +10,22 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// values runs a query whose answer is one number a pod.
+// values runs a query whose answer is one number a pod, and leaves out those that are
+// NaN or infinite.
 func values(q Question, text string, run func(string) ([]model.Vector, error)) ([]map[string]Sample, error) {
+	out, err := numbers(q, text, run)
+	for i := range out {
+		for pod, s := range out[i] {
+			if math.IsNaN(s.Value) || math.IsInf(s.Value, 0) {
+				delete(out[i], pod)
+			}
+		}
+	}
+	return out, err
+}
+
+// numbers is values with all of them.
+func numbers(q Question, text string, run func(string) ([]model.Vector, error)) ([]map[string]Sample, error) {
 	moments, err := run(text)
 	if err != nil {
 		return nil, err
@@ -28,11 +42,6 @@ func values(q Question, text string, run func(string) ([]model.Vector, error)) (
 		})
 		if err != nil {
 			return nil, err
-		}
-		for pod, s := range out[i] {
-			if math.IsNaN(s.Value) || math.IsInf(s.Value, 0) {
-				delete(out[i], pod)
-			}
 		}
 	}
 	return out, nil

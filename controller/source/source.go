@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -122,12 +123,16 @@ func answer(q Question, run func(text string) ([]model.Vector, error)) ([]map[st
 	if err != nil {
 		return nil, err
 	}
-	bad, err := values(q, q.Bad, run)
+	bad, err := numbers(q, q.Bad, run)
 	if err != nil {
 		return nil, err
 	}
 	for i := range total {
 		for pod, n := range total[i] {
+			if b := bad[i][pod].Value; math.IsNaN(b) || math.IsInf(b, 0) {
+				delete(total[i], pod) // an answer that says nothing is not "none"
+				continue
+			}
 			// No series of bad events means that there were none. The two queries see
 			// scrapes a moment apart, so bad may be a little ahead.
 			total[i][pod] = Sample{Bad: min(bad[i][pod].Value, n.Value), Total: n.Value}
