@@ -12,12 +12,16 @@ import (
 	"github.com/podgate/podgate/controller/source"
 )
 
+// maxMessage is the longest message of a condition, in bytes: the schema allows 32,768,
+// and a status that breaks it is not written at all, when there is most to say.
+const maxMessage = 4096
+
 // setConditions works out every condition of a gate. Those of negative polarity
 // (Stalled, CommonCause, Reconciling) are there only while they are true.
 func setConditions(s *v1alpha1.TrafficGateStatus, gate *v1alpha1.TrafficGate, state *gateState, o outcome) {
 	set := func(kind string, status metav1.ConditionStatus, reason, message string) {
 		meta.SetStatusCondition(&s.Conditions, metav1.Condition{Type: kind, Status: status, Reason: reason,
-			Message: message, ObservedGeneration: gate.Generation, LastTransitionTime: metav1.NewTime(o.now)})
+			Message: cut(message, maxMessage), ObservedGeneration: gate.Generation, LastTransitionTime: metav1.NewTime(o.now)})
 	}
 	for _, kind := range []string{v1alpha1.ConditionStalled, v1alpha1.ConditionCommonCause, v1alpha1.ConditionDomainSuspected, v1alpha1.ConditionReconciling} {
 		meta.RemoveStatusCondition(&s.Conditions, kind)

@@ -70,8 +70,13 @@ func (r *Reconciler) tellReady(gate *v1alpha1.TrafficGate, reason, message strin
 }
 
 func (r *Reconciler) tell(about, related runtime.Object, kind, reason string, action decide.Action, note string) {
-	if len(note) > maxNote {
-		note = strings.ToValidUTF8(note[:maxNote], "") + "…"
+	r.Events.Eventf(about, related, kind, reason, string(action), "%s", cut(note, maxNote))
+}
+
+// cut is a text of so many bytes at most, and an ellipsis where more is left out.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
 	}
-	r.Events.Eventf(about, related, kind, reason, string(action), "%s", note)
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }

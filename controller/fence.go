@@ -57,7 +57,8 @@ func gating(plan decide.Plan) *decide.Decision {
 }
 
 // confirm reads everything from the API server and decides once more. What was
-// decided then is in o, as is what was read if only the gating cannot be.
+// decided then is in o, as is what was read if only the gating cannot be: for want of
+// a finalizer on the gate, or because a workload cannot be read, nobody is stranded.
 func (r *Reconciler) confirm(ctx context.Context, gate *v1alpha1.TrafficGate, state *gateState, o *outcome) (err error) {
 	if r.Without == RuleConfirm {
 		return nil
@@ -68,18 +69,22 @@ func (r *Reconciler) confirm(ctx context.Context, gate *v1alpha1.TrafficGate, st
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(gate), live); err != nil {
 		return err
 	}
-	if live.UID != gate.UID || live.Generation != gate.Generation || !live.DeletionTimestamp.IsZero() ||
-		!controllerutil.ContainsFinalizer(live, v1alpha1.Finalizer) {
+	if live.UID != gate.UID || live.Generation != gate.Generation || !live.DeletionTimestamp.IsZero() {
 		return errChanged
 	}
 	w, err := r.load(ctx, r.live(), gate, true)
 	if err != nil {
 		return err
 	}
-	if idle(gate, w) != "" || actsAsDryRun(gate, w) || w.unchecked != "" {
+	if idle(gate, w) != "" || actsAsDryRun(gate, w) {
 		return errChanged
 	}
+	// From here on what brings pods back may go on; what takes them out, and evicts,
+	// needs a look, and a gate that is safe to look at.
 	o.w, o.sure = w, true
+	if o.looked && (w.unchecked != "" || !controllerutil.ContainsFinalizer(live, v1alpha1.Finalizer)) {
+		return errChanged
+	}
 	if r.Without != RuleFence {
 		if err := r.voidOther(ctx, live, w); err != nil {
 			return err

@@ -77,6 +77,7 @@ func (r *Reconciler) pass(ctx context.Context, gate *v1alpha1.TrafficGate) (time
 	now := r.Clock.Now()
 	state := r.states.of(gate, now)
 	known := state.refresh(gate)
+	state.noteOut(w.pods, now)
 	looked := false
 	if idle(gate, w) != "" {
 		state.rest()
@@ -139,13 +140,25 @@ func idle(gate *v1alpha1.TrafficGate, w *world) decide.Reason {
 func input(gate *v1alpha1.TrafficGate, state *gateState, w *world, looked bool, now time.Time) decide.Input {
 	return decide.Input{
 		Gate: gate.Name, Policy: w.policy, Pods: w.pods, Leaving: w.leaving, Strays: w.strays, Now: now,
-		// Labelling has no effect on a Service that does not select on the label
-		// yet, but it is what makes enrolling it safe.
-		LabelNew:   w.refused == nil && (w.unenrolled == "" || gate.Spec.Mode == v1alpha1.ModeEnforce),
+		LabelNew:   labelsNew(gate, w),
 		ReleaseAll: idle(gate, w),
 		Signals:    state.signals, Looked: looked,
 		Headroom: state.said.Headroom, Probes: state.said.Probes, CommonCauseAt: state.commonCauseAt,
 	}
+}
+
+// labelsNew reports whether pods without the label get one. A Service that selects on
+// it does not see them before, whatever keeps the gate from its work: only where the
+// label decides whose pod it is, it is not to be touched. On a Service that does not
+// select on it yet it has no effect, but is what makes enrolling it safe.
+func labelsNew(gate *v1alpha1.TrafficGate, w *world) bool {
+	switch {
+	case w.refused == nil:
+		return w.unenrolled == "" || gate.Spec.Mode == v1alpha1.ModeEnforce
+	case w.refused.Reason == v1alpha1.ReasonTrafficKeyInWorkload:
+		return false
+	}
+	return w.unenrolled == ""
 }
 
 // plan decides. A dry run decides about the fleet as its earlier decisions would

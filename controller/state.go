@@ -53,6 +53,8 @@ type gateState struct {
 	failure error
 	// shadow is what a dry run has decided about pods, by UID.
 	shadow map[string]shadowed
+	// out is when pods were last seen out of traffic, by UID.
+	out map[string]time.Time
 	// told remembers the last hold that was reported of each pod.
 	told map[string]decide.Reason
 	// written is the status that was written last, and decision the sentence about the
@@ -146,6 +148,22 @@ func (s *gateState) refresh(gate *v1alpha1.TrafficGate) (known v1alpha1.TrafficG
 		gate.Status.Gating = known.Gating
 	}
 	return known
+}
+
+// noteOut notes which pods are out of traffic, by whose hand ever, and tells each pod
+// when it last was. What is noted on pods does not tell of those that people held out.
+func (s *gateState) noteOut(pods []decide.Pod, now time.Time) {
+	out := map[string]time.Time{}
+	for i := range pods {
+		p := &pods[i]
+		if p.Traffic != v1alpha1.TrafficYes {
+			out[p.UID] = now.Truncate(time.Second) // as what is noted on pods
+		} else if at, was := s.out[p.UID]; was {
+			out[p.UID] = at
+		}
+		p.OutAt = out[p.UID]
+	}
+	s.out = out
 }
 
 // count counts failed passes in a row. A pass that had nothing to do proves

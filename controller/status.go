@@ -141,7 +141,7 @@ func messageOf(before, now *metav1.Condition) string {
 // worthWriting reports whether the status differs in more than numbers that
 // change at every look, or has become old.
 func worthWriting(before, after v1alpha1.TrafficGateStatus) bool {
-	if after.LastEvaluation != nil && (before.LastEvaluation == nil || after.LastEvaluation.Time.Sub(before.LastEvaluation.Time.Time) >= heartbeat) {
+	if after.LastEvaluation != nil && (before.LastEvaluation == nil || after.LastEvaluation.Time.Sub(before.LastEvaluation.Time.Time).Abs() >= heartbeat) {
 		return true
 	}
 	return !equality.Semantic.DeepEqual(essence(before), essence(after))
@@ -269,7 +269,7 @@ const maxSuspects = 10
 func suspectsOf(o outcome) (out []v1alpha1.Suspect) {
 	for _, d := range append(slices.Clone(o.done), o.rehearsed...) {
 		if d.Action == decide.Hold && d.Finding.Class == anomaly.Outlier && len(out) < maxSuspects {
-			out = append(out, v1alpha1.Suspect{Name: d.Pod, HeldBy: string(d.Reason), Message: d.Message})
+			out = append(out, v1alpha1.Suspect{Name: d.Pod, HeldBy: string(d.Reason), Message: cut(d.Message, maxMessage)})
 		}
 	}
 	return out
@@ -279,7 +279,7 @@ func signalsOf(state *gateState) (out []v1alpha1.SignalEvaluation) {
 	for _, s := range state.signals {
 		f := s.Result.Fleet
 		out = append(out, v1alpha1.SignalEvaluation{Name: s.Name, Known: int32(f.Known), Judged: int32(f.Judged),
-			Unknown: int32(s.Unknown), Missing: s.Missing, Level: levelOf(s), Ignored: ignored(s.Strangers), Error: s.Err})
+			Unknown: int32(s.Unknown), Missing: s.Missing, Level: levelOf(s), Ignored: ignored(s.Strangers), Error: cut(s.Err, maxMessage)})
 	}
 	return out
 }

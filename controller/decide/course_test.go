@@ -140,3 +140,45 @@ func TestNoStayIsShorterThanTheWindow(t *testing.T) {
 		}
 	}
 }
+
+// TestATrialWaitsForAWindowThatWasMadeLonger: as for one that was as long when the pod
+// went out, but no longer than the longest stay.
+func TestATrialWaitsForAWindowThatWasMadeLonger(t *testing.T) {
+	for out, want := range map[time.Duration]string{time.Minute: "", 9 * time.Minute: "", 10 * time.Minute: "Release web-0 Trial"} {
+		w := fleet(5).gated(0, out, time.Minute)
+		w.Policy.Window, w.Policy.After, w.Policy.MaxAfter = 10*time.Minute, 10*time.Minute, 10*time.Minute
+		if got := summary(w.decide()); got != want {
+			t.Errorf("out for %s: %q, want %q", out, got, want)
+		}
+	}
+}
+
+// TestSettled: metrics of a pod that came back speak of its time out of traffic too,
+// until the window is over.
+func TestSettled(t *testing.T) {
+	slow := policy
+	slow.Window = 10 * time.Minute
+	back := func(ago time.Duration, why decide.Reason) decide.Memory {
+		return decide.Memory{Gate: "web", ReleasedAt: at(-ago), ReleasedFor: why}
+	}
+	for name, row := range map[string]struct {
+		edit func(*decide.Pod)
+		want bool
+	}{
+		"never out":                           {func(*decide.Pod) {}, true},
+		"back from a gating":                  {func(p *decide.Pod) { p.Memory = back(9*time.Minute, decide.ReasonTrial) }, false},
+		"back for as long as the window":      {func(p *decide.Pod) { p.Memory = back(10*time.Minute, decide.ReasonTrial) }, true},
+		"a relapse was forgiven":              {func(p *decide.Pod) { p.Memory = back(time.Minute, decide.ReasonRecovered) }, true},
+		"back from where nothing notes it":    {func(p *decide.Pod) { p.OutAt = at(-9 * time.Minute) }, false},
+		"so, and long ago":                    {func(p *decide.Pod) { p.OutAt = at(-10 * time.Minute) }, true},
+		"the later of both":                   {func(p *decide.Pod) { p.OutAt, p.Memory = at(-time.Minute), back(time.Hour, decide.ReasonTrial) }, false},
+		"noted by a clock that was ahead":     {func(p *decide.Pod) { p.Memory = back(-time.Hour, decide.ReasonTrial) }, true},
+		"out, and of the time before it went": {func(p *decide.Pod) { p.Traffic, p.OutAt = "no", at(0) }, true},
+	} {
+		p := fleet(1).Pods[0]
+		row.edit(&p)
+		if got := p.Settled(slow, now, now); got != row.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}

@@ -36,6 +36,9 @@ type Pod struct {
 	// OverrideReason why a person set the override; empty where there is none.
 	OverrideUntil                time.Time
 	OverrideTime, OverrideReason string
+	// OutAt is when the pod was last seen out of traffic, by whose hand ever; zero if
+	// it was not, as far as is known.
+	OutAt time.Time
 	// Memory is what Podgate has noted on the pod.
 	Memory Memory
 }
@@ -131,6 +134,20 @@ func (p Pod) Judged(gate string, policy Policy, at, now time.Time) bool {
 		return p.Ready && at.Sub(p.ReadySince) >= policy.warmUp() && at.Before(gatedAt)
 	}
 	return false
+}
+
+// Settled reports whether the metrics of a pod that is in traffic speak, as of an
+// instant, of nothing but its time in traffic, as far as is known. What shows in how
+// little a pod does, such as a rate that must not be low, says nothing of it before.
+func (p Pod) Settled(policy Policy, at, now time.Time) bool {
+	if p.Traffic != v1alpha1.TrafficYes {
+		return true // of before it went out
+	}
+	back := p.OutAt
+	if m := p.Memory; m.ReleasedFor != ReasonRecovered && m.ReleasedAt.After(back) {
+		back = m.ReleasedAt
+	}
+	return back.IsZero() || !at.Before(back.Add(policy.Window)) || back.After(now.Add(clockSlack))
 }
 
 // Stratify puts each revision into a stratum of its own while there are several,

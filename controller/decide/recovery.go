@@ -96,16 +96,22 @@ func (s *step) trials() map[string]bool {
 }
 
 // due is when a gated pod's stay is over. It never exceeds the longest stay
-// that the policy allows, whatever the note says and whatever the clock did.
+// that the policy allows, whatever the note says and whatever the clock did; and
+// it is never before the metrics speak of nothing but its time out of traffic,
+// also where the window was made longer since.
 func (s *step) due(m Memory) time.Time {
 	latest := m.GatedAt.Add(s.Policy.MaxAfter)
 	if m.GatedAt.After(s.Now.Add(clockSlack)) { // the clock was ahead then
 		return s.Now
 	}
-	if m.GatedUntil.After(latest) && !s.without(RuleLongestStay) {
+	due := m.GatedUntil
+	if least := m.GatedAt.Add(s.Policy.Window); due.Before(least) {
+		due = least
+	}
+	if due.After(latest) && !s.without(RuleLongestStay) {
 		return latest
 	}
-	return m.GatedUntil
+	return due
 }
 
 // returnExcess brings pods back when more of them are out than may be, because

@@ -159,6 +159,11 @@ func (d *Detectors) Judge(answers []source.Answer, gate string, pods []decide.Po
 			out[i].Err = err.Error()
 		}
 		joined := samples(answers[i], gate, pods, policy, at, now)
+		if silenceSpeaks(s) {
+			for k, p := range pods {
+				joined[k].Judged = joined[k].Judged && p.Settled(policy, at, now)
+			}
+		}
 		out[i].Strangers = strangers(answers[i], pods)
 		for _, s := range joined {
 			if s.Judged && s.Known {
@@ -176,6 +181,26 @@ func (d *Detectors) Judge(answers []source.Answer, gate string, pods []decide.Po
 		out[i].Result.Verdicts = slices.Clone(out[i].Result.Verdicts)
 	}
 	return out
+}
+
+// silenceSpeaks reports whether a pod may be an outlier for how little its numbers
+// are, as those of a rate are while it has no traffic. A share of events, or their
+// latency, is not known then.
+func silenceSpeaks(s v1alpha1.Signal) bool {
+	low := func(d v1alpha1.Direction) bool {
+		return anomaly.Direction(d) == anomaly.Low || anomaly.Direction(d) == anomaly.Both
+	}
+	switch {
+	case s.Value == nil:
+		return false
+	case s.Threshold != nil:
+		return s.Threshold.Below != nil
+	case s.Robust != nil:
+		return low(s.Robust.Direction)
+	case s.Outlier != nil:
+		return low(s.Outlier.Direction)
+	}
+	return s.Deviation != nil
 }
 
 // samples joins an answer with the fleet. Answers for other pods fall away.

@@ -52,6 +52,52 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
+// TestSilenceIsNoEvidence: a pod that has come back is not judged for how little it
+// does until the window speaks of nothing else; for anything else it is at once.
+func TestSilenceIsNoEvidence(t *testing.T) {
+	below, above := &v1alpha1.Threshold{Below: new(v1alpha1.Decimal("50"))}, &v1alpha1.Threshold{Above: new(v1alpha1.Decimal("50"))}
+	outlier := func(d v1alpha1.Direction) *v1alpha1.Outlier {
+		return &v1alpha1.Outlier{Floors: v1alpha1.Floors{Direction: d}}
+	}
+	robust := func(d v1alpha1.Direction) *v1alpha1.Robust {
+		return &v1alpha1.Robust{Floors: v1alpha1.Floors{Direction: d}}
+	}
+	for name, row := range map[string]struct {
+		signal v1alpha1.Signal
+		waits  bool
+	}{
+		"a threshold below":    {v1alpha1.Signal{Value: new("v"), Threshold: below}, true},
+		"a threshold above":    {v1alpha1.Signal{Value: new("v"), Threshold: above}, false},
+		"a deviation":          {v1alpha1.Signal{Value: new("v"), Deviation: &v1alpha1.Deviation{Percent: "50"}}, true},
+		"an outlier, low":      {v1alpha1.Signal{Value: new("v"), Outlier: outlier("Low")}, true},
+		"an outlier, both":     {v1alpha1.Signal{Value: new("v"), Outlier: outlier("Both")}, true},
+		"an outlier, high":     {v1alpha1.Signal{Value: new("v"), Outlier: outlier("High")}, false},
+		"an outlier":           {v1alpha1.Signal{Value: new("v"), Outlier: outlier("")}, false},
+		"robust, low":          {v1alpha1.Signal{Value: new("v"), Robust: robust("Low")}, true},
+		"robust, high":         {v1alpha1.Signal{Value: new("v"), Robust: robust("High")}, false},
+		"a ratio, both":        {v1alpha1.Signal{Ratio: &v1alpha1.RatioQuery{Bad: "b", Total: "t"}, Outlier: outlier("Both")}, false},
+		"a histogram, both":    {v1alpha1.Signal{Histogram: new("h"), Outlier: outlier("Both")}, false},
+		"an external detector": {v1alpha1.Signal{External: &v1alpha1.External{URL: "https://d"}}, false},
+	} {
+		row.signal.Name = "s"
+		s := spec()
+		s.FalseAlarms.PodDays, s.Signals = 30, []v1alpha1.Signal{row.signal}
+		d, err := measure.New(s)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		now := time.Date(2026, 3, 1, 3, 0, 0, 0, time.UTC)
+		pods := []decide.Pod{{Name: "a", UID: "a", Ready: true, Labelled: true, Traffic: "yes", ReadySince: now.Add(-time.Hour)}}
+		for _, back := range []time.Duration{30 * time.Second, time.Minute} {
+			pods[0].OutAt = now.Add(-back)
+			judged := d.Judge([]source.Answer{{ByPod: map[string]source.Sample{"a": {}}}}, "web", pods, decide.Policy{Window: time.Minute}, now, now)[0].Result.Fleet.Judged
+			if waits := judged == 0; waits != (row.waits && back < time.Minute) {
+				t.Errorf("%s, back for %s: judged are %d", name, back, judged)
+			}
+		}
+	}
+}
+
 // TestAsides: what is asked besides the signals finds its way back, each answer
 // to its question, whichever of them there are.
 func TestAsides(t *testing.T) {
