@@ -17,7 +17,7 @@ import (
 )
 
 // stopLimit is how long the box has to end by itself.
-const stopLimit = 15 * time.Second
+const stopLimit = 2 * time.Minute
 
 // Cluster is a running cluster.
 type Cluster struct {
