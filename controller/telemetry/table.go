@@ -69,7 +69,7 @@ func define() *Metrics {
 	m.pods = m.gauge("podgate_pods", "Pods of the gate's Service by state: serving, notReady, unlabelled, gated, heldOut; wouldBeGated counts those that a dry run would have gated, which serve.", "6 a gate", "state")
 	m.limit = m.gauge("podgate_limit_pods", "Pods that may be out of traffic at once.", "1 a gate")
 	m.used = m.gauge("podgate_limit_used_pods", "Pods that use up the limit: gated, held out by people, not Ready, or without the traffic label. What a dry run would have gated does not count.", "1 a gate")
-	m.trial = m.gauge("podgate_trial_pods", "Pods that came back lately and are watched: 0 or 1, unless a person brought some back.", "1 a gate")
+	m.trial = m.gauge("podgate_trial_pods", "Pods that came back lately and are watched: 0 or 1, unless a person, or a limit that shrank, brought several back.", "1 a gate")
 	m.waiting = m.gauge("podgate_waiting_pods", "Gated pods without a trial left, which wait for a person or for their eviction. A dry run has none.", "1 a gate")
 	m.outliers = m.gauge("podgate_outlier_pods", "Serving pods that look bad now.", "1 a gate")
 	m.unknown = m.gauge("podgate_unknown_pods", "Pods that are judged and that no signal can tell anything of.", "1 a gate")
