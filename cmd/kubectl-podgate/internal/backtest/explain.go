@@ -79,7 +79,7 @@ func (o *history) unanswered(err error, q *source.QueryError, of subject) error 
 		if len(labels) == 0 {
 			has = "they have none at all"
 		}
-		return fmt.Errorf("no series of the answer has the label %q (spec.podLabel), %s: keep it in the query, as in sum by (%s) (...), or make spec.podLabel the one that holds the pods' names: %s", pod, has, pod, q.Query)
+		return misused("no series of the answer has the label %q (spec.podLabel), %s: keep it in the query, as in sum by (%s) (...), or make spec.podLabel the one that holds the pods' names: %s", pod, has, pod, q.Query)
 	case o.server != nil:
 		return o.server.Explain(err)
 	case q.Failure == source.Failed:

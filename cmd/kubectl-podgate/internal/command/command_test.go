@@ -118,8 +118,8 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		want string
 		code int
 	}{
-		"list":                             {"there is no kubeconfig: set KUBECONFIG, or name a cluster with --kubeconfig or --server (without one", exitFailed},
-		"backtest web":                     {"asking the cluster: there is no kubeconfig: set KUBECONFIG", exitFailed},
+		"list":                             {"there is no kubeconfig: set KUBECONFIG, or name a cluster with --kubeconfig or --server (without one", exitUsage},
+		"backtest web":                     {"asking the cluster: there is no kubeconfig: set KUBECONFIG", exitUsage},
 		"list --kubeconfig nosuch":         {"the kubeconfig, or a file that it names, cannot be read: nosuch: no such file or directory: check --kubeconfig", exitUsage},
 		"backtest web --kubeconfig nosuch": {"asking the cluster: the kubeconfig, or a file that it names, cannot be read: nosuch: no such file", exitUsage},
 		"list --kubeconfig .":              {"the kubeconfig cannot be used: error loading config file \".\": read .: is a directory: check --kubeconfig", exitUsage},

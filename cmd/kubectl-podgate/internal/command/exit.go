@@ -73,9 +73,9 @@ func advised(err error) error {
 	case err == nil:
 		return nil
 	case clientcmd.IsEmptyConfig(err):
-		return fmt.Errorf("%w: set KUBECONFIG, or name a cluster with --kubeconfig or --context", err)
+		return misused("%w: set KUBECONFIG, or name a cluster with --kubeconfig or --context", err)
 	case clientcmd.IsContextNotFound(err):
-		return fmt.Errorf("%w: kubectl config get-contexts shows those that there are", err)
+		return misused("%w: kubectl config get-contexts shows those that there are", err)
 	case meta.IsNoMatchError(err):
 		return fmt.Errorf("this cluster knows no TrafficGates: install Podgate first (kubectl apply -k config/default), or choose another cluster with --context")
 	case apierrors.IsForbidden(err):
@@ -87,7 +87,7 @@ func advised(err error) error {
 	case strings.Contains(err.Error(), "error loading config file"): // an error of no type
 		return misused("the kubeconfig cannot be used: %w: check --kubeconfig and KUBECONFIG", err)
 	case errors.As(err, &none):
-		return none
+		return misused("%w", none)
 	case errors.As(err, &certificate):
 		return fmt.Errorf("the cluster's certificate is not trusted: %w: check certificate-authority in the kubeconfig, or the server's name (--tls-server-name)", certificate.Err)
 	case errors.As(err, &connection), errors.As(err, &network):

@@ -108,16 +108,17 @@ func (o *releaseOptions) one(ctx context.Context, c client.Client, w *overview.W
 	for _, p := range w.Pods {
 		if p.UID == string(pod.UID) && p.State(w.Gate.Name) == decide.Gated {
 			ch.seen = func(p *corev1.Pod) bool { return p.Annotations[v1alpha1.AnnotationGatedAt] == "" }
-			ch.done.Notes = append(ch.done.Notes, pardon(p, page))
+			ch.done.Notes = append(ch.done.Notes, pardon(p, w.Policy, page))
 		}
 	}
 	return o.carryOut(ctx, c, page, pod, ch)
 }
 
 // pardon says when a pod that is put back may be gated again.
-func pardon(p decide.Pod, page render.Page) string {
-	if p.Memory.GatedUntil.After(page.Now) {
-		return fmt.Sprintf("it may be gated again from %s on, or once it has been normal; keep overrules the gate for longer", page.Clock(p.Memory.GatedUntil))
+func pardon(p decide.Pod, policy decide.Policy, page render.Page) string {
+	until := p.Memory.GatedUntil
+	if least := page.Now.Add(policy.After); until.Before(least) {
+		until = least
 	}
-	return "it may be gated again at the next look; keep overrules the gate for longer"
+	return fmt.Sprintf("it may be gated again from %s on, or once it has been normal; keep overrules the gate for longer", page.Clock(until))
 }
