@@ -366,3 +366,14 @@ func TestNoFlagHidesKubectls(t *testing.T) {
 		})
 	}
 }
+
+// TestAReleasedPodIsNotGatedAtOnce: whoever puts it back has recovery.after at least,
+// as the controller gives it.
+func TestAReleasedPodIsNotGatedAtOnce(t *testing.T) {
+	for until, want := range map[time.Time]string{now.Add(-time.Hour): "03:01:00", now.Add(30 * time.Second): "03:01:00", now.Add(time.Hour): "04:00:00"} {
+		p := decide.Pod{Memory: decide.Memory{GatedUntil: until}}
+		if got := pardon(p, decide.Policy{After: time.Minute}, render.Page{Now: now}); !strings.Contains(got, "again from "+want) {
+			t.Errorf("out until %s: %s", until, got)
+		}
+	}
+}
