@@ -9,12 +9,9 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/podgate/podgate/api/v1alpha1"
 	"github.com/podgate/podgate/controller/source"
@@ -78,12 +75,7 @@ func TestAWorkloadThatCannotBeReadChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	forbids := true
-	g.r.Live = interceptor.NewClient(g.c.(client.WithWatch), interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
-		if key.Name == "rs" && forbids {
-			return apierrors.NewForbidden(schema.GroupResource{Group: "apps", Resource: "replicasets"}, "rs", errors.New(`clusterrole "podgate" not found`))
-		}
-		return c.Get(ctx, key, obj, opts...)
-	}})
+	g.forbidWorkloads(&forbids, `clusterrole "podgate" not found`)
 	g.src.levels["web-3"] = 5
 	for range 3 {
 		g.look()

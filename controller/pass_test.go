@@ -30,12 +30,7 @@ func TestAGatingThatCannotBeMarkedHoldsNothingElseUp(t *testing.T) {
 			gatedPod(p, 20*time.Second, time.Minute, 0)
 		}
 	})
-	g.patch = func(obj client.Object, data string) error {
-		if _, ok := obj.(*v1alpha1.TrafficGate); ok {
-			return apierrors.NewForbidden(schema.GroupResource{Resource: "trafficgates"}, "web", errors.New("policy: only GitOps writes TrafficGates"))
-		}
-		return nil
-	}
+	g.forbidGateWrites()
 	g.src.levels["web-3"] = 5
 	g.clock.SetTime(noon)
 	_ = g.pass()

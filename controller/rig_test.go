@@ -35,14 +35,21 @@ import (
 	"github.com/podgate/podgate/controller/telemetry"
 )
 
-type stub struct{ levels map[string]float64 }
+// stub is a Prometheus that answers with a level for each pod, or with an error.
+type stub struct {
+	levels map[string]float64
+	err    error
+}
 
 func (s *stub) History(context.Context, []source.Question, time.Time, time.Time, time.Duration) ([]source.Moment, error) {
-	return nil, nil
+	return nil, s.err
 }
 func (s *stub) Ask(_ context.Context, q []source.Question, _ time.Time) []source.Answer {
 	out := make([]source.Answer, len(q))
 	for i := range out {
+		if out[i].Err = s.err; s.err != nil {
+			continue
+		}
 		out[i].ByPod = map[string]source.Sample{}
 		for p, v := range s.levels {
 			out[i].ByPod[p] = source.Sample{Value: v}
@@ -155,7 +162,6 @@ func newRig(t *testing.T, n int, edit func(*v1alpha1.TrafficGate), pods func(i i
 	g.events = rec.Events
 	g.r = &Reconciler{Client: wrapped, Live: base, Source: g.src, Events: rec, Clock: g.clock, metrics: m,
 		wake: make(chan event.TypedGenericEvent[*v1alpha1.TrafficGate], 100), stopped: make(chan struct{})}
-	_ = unstructured.Unstructured{}
 	return g
 }
 
@@ -207,6 +213,28 @@ func (g *rig) forbidGatings(why string) {
 		}
 		return nil
 	}
+}
+
+// forbidGateWrites lets nobody write the gate from here on, as a policy may.
+func (g *rig) forbidGateWrites() {
+	g.patch = func(obj client.Object, data string) error {
+		if _, ok := obj.(*v1alpha1.TrafficGate); ok {
+			return apierrors.NewForbidden(schema.GroupResource{Resource: "trafficgates"}, "web", errors.New("policy: only GitOps writes TrafficGates"))
+		}
+		return nil
+	}
+}
+
+// forbidWorkloads lets nobody read a workload while forbids is true.
+func (g *rig) forbidWorkloads(forbids *bool, why string) {
+	g.r.Live = interceptor.NewClient(g.c.(client.WithWatch), interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+			if _, ok := obj.(*unstructured.Unstructured); ok && *forbids {
+				return apierrors.NewForbidden(schema.GroupResource{Group: "apps", Resource: "replicasets"}, key.Name, errors.New(why))
+			}
+			return c.Get(ctx, key, obj, opts...)
+		},
+	})
 }
 
 func (g *rig) pod(name string) *corev1.Pod {

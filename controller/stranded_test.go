@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,10 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/podgate/podgate/api/v1alpha1"
 	"github.com/podgate/podgate/controller/source"
@@ -28,14 +24,7 @@ func TestAWorkloadThatCannotBeReadStrandsNobody(t *testing.T) {
 			gatedPod(p, 2*time.Minute, time.Minute, 0)
 		}
 	})
-	g.r.Live = interceptor.NewClient(g.c.(client.WithWatch), interceptor.Funcs{
-		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
-			if _, ok := obj.(*unstructured.Unstructured); ok {
-				return apierrors.NewForbidden(schema.GroupResource{Group: "apps", Resource: "replicasets"}, key.Name, errors.New("rbac"))
-			}
-			return c.Get(ctx, key, obj, opts...)
-		},
-	})
+	g.forbidWorkloads(new(true), "rbac")
 	for range 4 * 60 { // an hour: maxAfter is 30 m
 		g.look()
 	}
@@ -54,12 +43,7 @@ func TestAGateWithoutItsFinalizerStrandsNobody(t *testing.T) {
 			gatedPod(p, 2*time.Minute, time.Minute, 0)
 		}
 	})
-	g.patch = func(obj client.Object, data string) error {
-		if _, ok := obj.(*v1alpha1.TrafficGate); ok {
-			return apierrors.NewForbidden(schema.GroupResource{Resource: "trafficgates"}, "web", errors.New("policy: only GitOps writes TrafficGates"))
-		}
-		return nil
-	}
+	g.forbidGateWrites()
 	for range 4 * 60 {
 		g.look()
 	}
@@ -68,20 +52,6 @@ func TestAGateWithoutItsFinalizerStrandsNobody(t *testing.T) {
 	if got := g.pod("web-4").Labels[v1alpha1.LabelTraffic]; got != "yes" {
 		t.Errorf("an hour later: traffic=%s; reconciler.go says everything else goes on", got)
 	}
-}
-
-// failing is a Prometheus whose every answer is an error.
-type failing struct{ err error }
-
-func (f failing) History(context.Context, []source.Question, time.Time, time.Time, time.Duration) ([]source.Moment, error) {
-	return nil, f.err
-}
-func (f failing) Ask(_ context.Context, q []source.Question, _ time.Time) []source.Answer {
-	out := make([]source.Answer, len(q))
-	for i := range out {
-		out[i].Err = f.err
-	}
-	return out
 }
 
 // longestMessage is what the schema allows a condition's message.
@@ -94,7 +64,7 @@ func TestLongWarningsFitIntoTheStatus(t *testing.T) {
 	for i := range 120 {
 		warnings = append(warnings, fmt.Sprintf("receive series from Addr: 10.0.0.%d:10901 LabelSets: {prometheus=\"monitoring/k8s\", prometheus_replica=\"prometheus-k8s-%d\", cluster=\"eu-west-1-production\"} MinTime: 1700000000000 MaxTime: 9223372036854775807: rpc error: code = Unavailable desc = connection error: desc = \"transport: Error while dialing: dial tcp: connect: connection refused\"", i, i))
 	}
-	g.r.Source = failing{&source.QueryError{Failure: source.Failed, Query: "m", Err: fmt.Errorf("the answer is not complete: %s", strings.Join(warnings, "; "))}}
+	g.src.err = &source.QueryError{Failure: source.Failed, Query: "m", Err: fmt.Errorf("the answer is not complete: %s", strings.Join(warnings, "; "))}
 	g.look()
 	for _, s := range g.status {
 		for _, c := range s.Conditions {

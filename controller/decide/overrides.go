@@ -110,9 +110,7 @@ func (s *step) respectPeople() {
 		case p.Traffic == v1alpha1.TrafficYes:
 			m := p.Memory
 			m.GatedAt, m.ReleasedAt, m.ReleasedFor, m.Relapses, m.Reason = zero, s.Now.Truncate(time.Second), ReasonPutBack, 0, ""
-			if least := m.ReleasedAt.Add(s.Policy.After); m.GatedUntil.Before(least) {
-				m.GatedUntil = least
-			}
+			m.GatedUntil = s.Policy.Pardon(m, m.ReleasedAt)
 			s.do(i, Decision{Action: Note, Reason: ReasonPutBack, Traffic: p.Traffic, Memory: m,
 				Message: "a person put it back into traffic"})
 		case p.ByOther:
@@ -120,6 +118,16 @@ func (s *step) respectPeople() {
 				Message: "a person took it out of traffic: it is theirs"})
 		}
 	}
+}
+
+// Pardon is until when a gated pod that a person puts back may not be gated again,
+// unless it is normal once before: until its stay would have been over, and for as
+// long as the first stay at least.
+func (p Policy) Pardon(m Memory, now time.Time) time.Time {
+	if least := now.Add(p.After); m.GatedUntil.Before(least) {
+		return least
+	}
+	return m.GatedUntil
 }
 
 // pardoned reports whether a person has put the pod back and it may not be

@@ -116,9 +116,5 @@ func (o *releaseOptions) one(ctx context.Context, c client.Client, w *overview.W
 
 // pardon says when a pod that is put back may be gated again.
 func pardon(p decide.Pod, policy decide.Policy, page render.Page) string {
-	until := p.Memory.GatedUntil
-	if least := page.Now.Add(policy.After); until.Before(least) {
-		until = least
-	}
-	return fmt.Sprintf("it may be gated again from %s on, or once it has been normal; keep overrules the gate for longer", page.Clock(until))
+	return fmt.Sprintf("it may be gated again from %s on, or once it has been normal; keep overrules the gate for longer", page.Clock(policy.Pardon(p.Memory, page.Now)))
 }
