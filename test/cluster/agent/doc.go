@@ -17,5 +17,5 @@
 //   - A container that was never ready is asked four times a second, whatever
 //     the period of its readiness probe, so that tests start fast.
 //
-// It may import wire, client-go and procfs.
+// It may import wire, signals, client-go and procfs.
 package agent

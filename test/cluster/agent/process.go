@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"syscall"
 	"time"
+
+	"github.com/podgate/podgate/test/cluster/signals"
 )
 
 // process is one life of a container.
@@ -69,7 +71,7 @@ func (p *process) signal(s syscall.Signal) bool {
 	case <-p.done: // its number may be somebody else's by now
 		return false
 	default:
-		return syscall.Kill(-p.cmd.Process.Pid, s) == nil
+		return signals.Send(p.cmd.Process.Pid, true, s) == nil
 	}
 }
 

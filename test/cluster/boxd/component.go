@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/podgate/podgate/test/cluster/signals"
 	"github.com/podgate/podgate/test/cluster/wire"
 )
 
@@ -137,7 +138,8 @@ func (c *component) end(ctx context.Context, signals ...syscall.Signal) error {
 	return nil
 }
 
-// Signal sends a signal to the running process.
+// Signal sends a signal to the running process; when it returns after SIGSTOP, the
+// process has stopped.
 func (c *component) Signal(s syscall.Signal) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -145,7 +147,7 @@ func (c *component) Signal(s syscall.Signal) error {
 	if p == nil {
 		return fmt.Errorf("%s: %w", c.name, errNotRunning)
 	}
-	return p.cmd.Process.Signal(s)
+	return signals.Send(p.cmd.Process.Pid, false, s)
 }
 
 // alive is the running process, or nil.
