@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -167,7 +168,7 @@ func TestStripPodKeepsWhatIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	stripped := got.(*corev1.Pod)
-	if fleet.PodOf(stripped, v1alpha1.LabelTraffic) != want || !fleet.Member(stripped) {
+	if !reflect.DeepEqual(fleet.PodOf(stripped, v1alpha1.LabelTraffic), want) || !fleet.Member(stripped) {
 		t.Errorf("got %+v, want %+v", fleet.PodOf(stripped, v1alpha1.LabelTraffic), want)
 	}
 	if len(stripped.Spec.Containers)+len(stripped.Status.ContainerStatuses) > 0 || len(stripped.ManagedFields) != 1 {

@@ -8,9 +8,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/podgate/podgate/api/v1alpha1"
@@ -65,20 +63,21 @@ func (r *Reconciler) load(ctx context.Context, from view, gate *v1alpha1.Traffic
 
 func (r *Reconciler) loadFleet(ctx context.Context, from view, gate *v1alpha1.TrafficGate, w *world, checks bool) error {
 	key := gate.Spec.TrafficLabel
-	var svc corev1.Service
-	err := from.Get(ctx, types.NamespacedName{Namespace: gate.Namespace, Name: gate.Spec.ServiceRef.Name}, &svc)
-	if apierrors.IsNotFound(err) {
+	var services corev1.ServiceList // all: others may lose the pods that this one loses
+	if err := from.List(ctx, &services, client.InNamespace(gate.Namespace)); err != nil {
+		return err
+	}
+	at := slices.IndexFunc(services.Items, func(s corev1.Service) bool { return s.Name == gate.Spec.ServiceRef.Name })
+	if at < 0 {
 		return fleet.Refuse(v1alpha1.ReasonServiceNotFound,
 			"there is no Service %s in namespace %s: create it, or correct serviceRef", gate.Spec.ServiceRef.Name, gate.Namespace)
 	}
-	if err != nil {
+	svc := &services.Items[at]
+	if err := fleet.CheckService(svc, key); err != nil {
 		return err
 	}
-	if err := fleet.CheckService(&svc, key); err != nil {
-		return err
-	}
-	w.unenrolled = fleet.NotEnrolled(&svc, key)
-	members, leaving, err := r.listFleet(ctx, from, gate.Namespace, fleet.BareSelector(&svc, key))
+	w.unenrolled = fleet.NotEnrolled(svc, key)
+	members, leaving, err := r.listFleet(ctx, from, gate.Namespace, fleet.BareSelector(svc, key))
 	if err != nil {
 		return err
 	}
@@ -87,7 +86,7 @@ func (r *Reconciler) loadFleet(ctx context.Context, from view, gate *v1alpha1.Tr
 		w.objects[string(p.UID)] = p
 	}
 	zone := func(p *corev1.Pod) (string, error) { return r.zone(ctx, p, gate.Spec.Limits.PerDomain.TopologyKey) }
-	if w.pods, err = fleet.PodsOf(gate, members, zone); err != nil {
+	if w.pods, err = fleet.PodsOf(gate, members, services.Items, zone); err != nil {
 		return err
 	}
 	if !checks {

@@ -261,18 +261,6 @@ func gatedPod(p *corev1.Pod, ago time.Duration, stay time.Duration, relapses int
 	p.Annotations[v1alpha1.AnnotationRelapses] = fmt.Sprint(relapses)
 }
 
-// sanity: the rig gates.
-// F1: a gating that cannot be fenced blocks overrides, new pods' labels and trials.
-// F: stale data through undone.
-// F: after one failed patch the gating takes two looks more.
-// F: WriteFailed never comes where only taking out is refused.
-// F: an eviction that always fails (two PDBs: 500) stops all gatings, silently.
-// F: eviction with a stale view: what is sent.
-// F: eviction of a second StatefulSet pod while the first still terminates.
-// F: status.gated[].next flaps while a PDB refuses.
-// F: dry run with Evict: the pod stays in the shadow for ever.
-// F: override=no does not hold when the gate is stalled before the fleet is known.
-// F1b: one pod that nobody may write is enough.
 // second returns another controller on the same API server.
 func (g *rig) second() *rig {
 	m, _ := telemetry.New(prometheus.NewRegistry())
@@ -303,9 +291,3 @@ func (g *rig) out() (n int) {
 	}
 	return n
 }
-
-// The fence: A stops between its mark and its patch, B goes on for a while.
-// CommonCauseOver is told?
-// Counts while a gating is refused.
-// Headroom that a person has just asked for is not asked of the look before.
-// The fence, with what is left of an override on the pod that is gated.

@@ -175,7 +175,8 @@ type Limits struct {
 	// all pods of the fleet, gated ones included. A percentage is rounded down but
 	// allows one pod where there are at least three. Pods that are not Ready and
 	// pods that people hold out use up the same allowance. Half of the pods or
-	// more are never out, whatever this says.
+	// more are never out, whatever this says; nor is half of those that another
+	// Service has too which selects on the traffic label.
 	// +kubebuilder:default="20%"
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:MaxLength=11

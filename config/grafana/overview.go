@@ -24,7 +24,7 @@ func overview() *dashboard {
 	l.add(8, 8, graph("Pods gated, by gate", "The ten gates with the most gated pods.", "short",
 		over(`topk(10, max by (namespace, gate) (podgate_pods{`+ofGates+`,state="gated"}) > 0)`, "{{namespace}}/{{gate}}")).counts().shades("red").empty("No pod is gated."))
 	l.add(8, 8, limitUsed())
-	l.add(8, 8, graph("What held", "Outliers that stayed in traffic, by the guard that held them. HeldLimit, HeldMinServing, HeldDomain and HeldHeadroom are the limits.", "short",
+	l.add(8, 8, graph("What held", "Outliers that stayed in traffic, by the guard that held them. HeldLimit, HeldMinServing, HeldDomain, HeldOtherService and HeldHeadroom are the limits.", "short",
 		over(`sum by (guard) (max by (namespace, gate, guard) (podgate_held_pods{`+ofGates+`}))`, "{{guard}}"),
 		over(`sum(max by (namespace, gate) (podgate_common_cause{`+ofGates+`})) > 0`, "gates with a common cause")).counts().stacked().empty("Nothing was held back."))
 	l.add(24, 7, gateStates())

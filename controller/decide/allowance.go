@@ -72,21 +72,27 @@ type Counts struct {
 // keeps out, and those that could not serve anyway.
 func (c Counts) Out() int { return c.Gated + c.HeldOut + c.NotReady + c.Unlabelled }
 
+// add counts one pod.
+func (c *Counts) add(state State) {
+	c.Total++
+	switch state {
+	case Serving:
+		c.Serving++
+	case NotReady:
+		c.NotReady++
+	case Unlabelled:
+		c.Unlabelled++
+	case Gated:
+		c.Gated++
+	case HeldOut:
+		c.HeldOut++
+	}
+}
+
 func (s *step) count() Counts {
-	c := Counts{Total: len(s.pods)}
+	var c Counts
 	for _, p := range s.pods {
-		switch p.State(s.Gate) {
-		case Serving:
-			c.Serving++
-		case NotReady:
-			c.NotReady++
-		case Unlabelled:
-			c.Unlabelled++
-		case Gated:
-			c.Gated++
-		case HeldOut:
-			c.HeldOut++
-		}
+		c.add(p.State(s.Gate))
 		if s.onTrial(p) {
 			c.Trial++
 		}

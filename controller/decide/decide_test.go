@@ -94,6 +94,14 @@ func (w *world) nodes(n int) *world {
 	return w
 }
 
+// shared makes some pods another Service's too, which loses them with ours.
+func (w *world) shared(service string, pods ...int) *world {
+	for _, i := range pods {
+		w.Pods[i].Services = append(w.Pods[i].Services, service)
+	}
+	return w
+}
+
 // silent makes pod i unknown to the metrics.
 func (w *world) silent(i int) *world {
 	w.signal.Result.Verdicts[i].Class = anomaly.Unknown
@@ -262,6 +270,20 @@ func TestDecide(t *testing.T) {
 		"a sick node is limited":              {fleet(20).bad(0, 9).bad(1, 8).nodes(2), "Gate web-0 Outlier; Hold web-1 HeldOneAtATime"},
 		"and then held":                       {fleet(20).gated(0, time.Second, time.Minute).bad(1, 8).nodes(2), "Hold web-1 HeldDomain"},
 		"a node that is not sick is no limit": {fleet(20).gated(0, time.Second, time.Minute).bad(2, 8).nodes(2), "Gate web-2 Outlier"},
+
+		"a Service of two loses none":            {fleet(10).bad(3, 9).shared("canary", 3, 4), "Hold web-3 HeldOtherService"},
+		"nor does one of one":                    {fleet(10).bad(3, 9).shared("canary", 3), "Hold web-3 HeldOtherService"},
+		"a Service of three may lose one":        {fleet(10).bad(3, 9).shared("canary", 3, 4, 5), "Gate web-3 Outlier"},
+		"and no second one":                      {fleet(20).gated(4, time.Second, time.Minute).bad(3, 9).shared("canary", 3, 4, 5), "Hold web-3 HeldOtherService"},
+		"one that a person holds out counts":     {fleet(20).pod(4, override("no")).bad(3, 9).shared("canary", 3, 4, 5), "HoldOut web-4 Override; Hold web-3 HeldOtherService"},
+		"so does one that is not ready":          {fleet(20).pod(4, unready).bad(3, 9).shared("canary", 3, 4, 5), "Hold web-3 HeldOtherService"},
+		"what it has not is no matter to it":     {fleet(20).gated(6, time.Second, time.Minute).bad(3, 9).shared("canary", 4, 5), "Gate web-3 Outlier"},
+		"each of several counts":                 {fleet(20).bad(3, 9).shared("big", 1, 2, 3, 4, 5).shared("canary", 3, 4), "Hold web-3 HeldOtherService"},
+		"it holds the worst, not the next":       {fleet(20).bad(3, 9).bad(7, 8).shared("canary", 3, 4), "Hold web-3 HeldOtherService; Gate web-7 Outlier"},
+		"a Service came: its pods come back":     {fleet(20).gated(3, time.Second, time.Minute).shared("canary", 3, 4), "Release web-3 LimitShrunk"},
+		"the longest out, and no more than must": {fleet(20).gated(3, 2*time.Second, time.Minute).gated(4, 3*time.Second, time.Minute).shared("canary", 3, 4, 5), "Release web-4 LimitShrunk"},
+		"one back can be enough for two":         {fleet(20).gated(3, 2*time.Second, time.Minute).gated(4, 3*time.Second, time.Minute).shared("a", 3, 4, 5).shared("b", 4, 6), "Release web-4 LimitShrunk"},
+		"what a person holds out stays":          {fleet(20).pod(3, override("no")).pod(3, byHand("no")).shared("canary", 3, 4), ""},
 
 		"the rest can carry the load":         {fleet(10).bad(3, 9).load(0.8, 0.71, 10), "Gate web-3 Outlier"},
 		"the rest could not carry the load":   {fleet(10).bad(3, 9).load(0.8, 0.73, 10), "Hold web-3 HeldHeadroom"},

@@ -22,6 +22,7 @@ func TestExamine(t *testing.T) {
 		"but others do":                         {fleet(10).gated(3, time.Second, time.Minute).gated(4, time.Second, time.Minute).pod(5, unready), "HeldLimit"},
 		"the common cause holds all":            {fleet(4).bad(3, 9).bad(0, 8), "HeldCommonCause"},
 		"the load of the rest holds":            {fleet(10).bad(3, 9).load(0.8, 0.79, 10), "HeldHeadroom"},
+		"the limit of another Service holds":    {fleet(10).bad(3, 9).shared("canary", 3, 4), "HeldOtherService"},
 		"a pod that was put back is left alone": {fleet(10).bad(3, 9).pod(3, func(p *decide.Pod) { p.Memory = decide.Memory{Gate: "web", GatedUntil: at(time.Minute)} }), "HeldPardoned"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -36,7 +37,7 @@ func TestExamine(t *testing.T) {
 			if got := strings.Join(held, " "); got != row.held {
 				t.Errorf("held by %q, want %q", got, row.held)
 			}
-			if len(e.Guards) != 10 {
+			if len(e.Guards) != 11 {
 				t.Errorf("%d guards were asked", len(e.Guards))
 			}
 		})

@@ -22,6 +22,7 @@ const (
 	HeldLimit       Reason = "HeldLimit"
 	HeldMinServing  Reason = "HeldMinServing"
 	HeldDomain      Reason = "HeldDomain"
+	HeldOther       Reason = "HeldOtherService"
 	HeldHeadroom    Reason = "HeldHeadroom"
 )
 
@@ -47,6 +48,7 @@ var guards = []guard{
 	{HeldLimit, limitReached},
 	{HeldMinServing, tooFewServing},
 	{HeldDomain, domainLimitReached},
+	{HeldOther, otherServiceLimitReached},
 	{HeldHeadroom, tooLittleHeadroom},
 }
 
@@ -147,7 +149,7 @@ func (s *step) gateWorst() {
 }
 
 // limits are the guards that keep an outlier in traffic because others are out.
-var limits = []Reason{HeldLimit, HeldMinServing, HeldDomain, HeldHeadroom}
+var limits = []Reason{HeldLimit, HeldMinServing, HeldDomain, HeldOther, HeldHeadroom}
 
 func (s *step) held(p Pod) (Reason, string) {
 	for _, g := range guards {

@@ -26,6 +26,9 @@ type Pod struct {
 	// Zone, Node and Revision are the domains that the pod belongs to; empty where
 	// that is not known.
 	Zone, Node, Revision string
+	// Services are the names of the other Services that have the pod as well and
+	// select on the traffic label, so that they lose it when it goes out.
+	Services []string
 	// Stratum groups pods that are compared with each other only; empty puts all
 	// in one.
 	Stratum string

@@ -3,6 +3,7 @@ package decide_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -36,6 +37,9 @@ func (s *sim) event() {
 		s.w.Policy.MaxGated.Percent = s.chance(0.7)
 		s.w.Policy.MinServing = 1 + s.r.IntN(4)
 	}
+	if s.chance(0.05) {
+		s.neighbour()
+	}
 	s.w.Looked = s.chance(0.7)
 	if s.chance(0.1) && len(s.w.Pods) > 0 {
 		i := s.r.IntN(len(s.w.Pods))
@@ -61,6 +65,39 @@ func (s *sim) event() {
 		}
 	}
 	s.look()
+}
+
+// neighbour lets another Service that selects on the label come, or go, or have
+// other pods.
+func (s *sim) neighbour() {
+	name, share := []string{"canary", "zonal"}[s.r.IntN(2)], []float64{0, 0.1, 0.5, 1}[s.r.IntN(4)]
+	for i := range s.w.Pods {
+		p := &s.w.Pods[i]
+		p.Services = slices.DeleteFunc(slices.Clone(p.Services), func(had string) bool { return had == name })
+		if s.chance(share) {
+			p.Services = append(p.Services, name)
+		}
+	}
+}
+
+// others counts the pods of each other Service: all, those that do not serve, and
+// those that are gated.
+func (s *sim) others() map[string][3]int {
+	out := map[string][3]int{}
+	for _, p := range s.w.Pods {
+		for _, name := range p.Services {
+			n := out[name]
+			n[0]++
+			if state := p.State(s.w.Gate); state != decide.Serving {
+				n[1]++
+				if state == decide.Gated {
+					n[2]++
+				}
+			}
+			out[name] = n
+		}
+	}
+	return out
 }
 
 // look makes up what the detectors say: mostly sense, sometimes nonsense.
@@ -143,6 +180,11 @@ func (s *sim) checkGating(d decide.Decision) {
 	if serving-1 < s.w.Policy.MinServing {
 		s.fail("%s gated: %d serve, %d must", d.Pod, serving-1, s.w.Policy.MinServing)
 	}
+	for name, n := range s.others() {
+		if slices.Contains(d.Before.Services, name) && 2*(n[1]+1) >= n[0] {
+			s.fail("%s gated: Service %s has lost %d of %d", d.Pod, name, n[1], n[0])
+		}
+	}
 	if !s.w.Looked {
 		s.fail("%s gated between two looks", d.Pod)
 	}
@@ -167,6 +209,11 @@ func (s *sim) checkComplete(plan decide.Plan) {
 	gated, _, _ := s.tally()
 	if limit := s.w.Policy.Allowance(len(s.w.Pods)); gated > limit {
 		s.fail("%d of %d gated after a full pass, limit %d", gated, len(s.w.Pods), limit)
+	}
+	for name, n := range s.others() {
+		if n[2] > 0 && 2*n[2] >= n[0] {
+			s.fail("%d of the %d pods of Service %s are gated after a full pass", n[2], n[0], name)
+		}
 	}
 	trials := 0
 	for _, d := range plan.Decisions {

@@ -115,14 +115,14 @@ func (s *step) due(m Memory) time.Time {
 }
 
 // returnExcess brings pods back when more of them are out than may be, because
-// the fleet or the limit shrank, or when too few are left to serve. The ones
-// that have been out longest come first.
+// the fleet or the limit shrank, when too few are left to serve, or when another
+// Service would lose too many. The ones that have been out longest come first.
 func (s *step) returnExcess() {
 	c := s.count()
 	excess := max(c.Gated-c.Limit, min(s.Policy.MinServing-c.Serving, c.Gated))
 	for _, i := range s.gatedByAge() {
 		if excess <= 0 {
-			return
+			break
 		}
 		excess--
 		s.do(i, Decision{Action: Release, Reason: ReasonLimitShrunk, Traffic: v1alpha1.TrafficYes,
@@ -130,6 +130,7 @@ func (s *step) returnExcess() {
 			Message: fmt.Sprintf("%d of %d pods are out, %d may be, and %d must serve where %d do",
 				c.Gated, c.Total, c.Limit, s.Policy.MinServing, c.Serving)})
 	}
+	s.returnToOtherServices()
 }
 
 // gatedByAge returns the indexes of the gated pods, the longest out first, and

@@ -2,6 +2,8 @@ package fleet
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -19,6 +21,30 @@ func BareSelector(svc *corev1.Service, trafficLabel string) labels.Set {
 		}
 	}
 	return out
+}
+
+// Neighbours are those of a namespace's Services that lose a pod when the one that is
+// gated does: all others that select on the traffic label, in the order of their
+// names.
+func Neighbours(services []corev1.Service, gated, trafficLabel string) (out []corev1.Service) {
+	for _, svc := range services {
+		if svc.Name != gated && svc.Spec.Type != corev1.ServiceTypeExternalName && svc.Spec.Selector[trafficLabel] == v1alpha1.TrafficYes {
+			out = append(out, svc)
+		}
+	}
+	slices.SortFunc(out, func(a, b corev1.Service) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// servicesOf are the names of those Services that have a pod, whatever its traffic
+// label says.
+func servicesOf(p *corev1.Pod, of []corev1.Service, trafficLabel string) (names []string) {
+	for i := range of {
+		if BareSelector(&of[i], trafficLabel).AsSelector().Matches(labels.Set(p.Labels)) {
+			names = append(names, of[i].Name)
+		}
+	}
+	return names
 }
 
 // CheckService refuses Services that select nothing, or everything.

@@ -59,3 +59,39 @@ func TestSelectorKeys(t *testing.T) {
 		})
 	}
 }
+
+// TestWhichServicesLoseAPod: those that select on the label's yes as well, and only
+// the pods that they have.
+func TestWhichServicesLoseAPod(t *testing.T) {
+	const key = v1alpha1.LabelTraffic
+	svc := func(name string, selector map[string]string) corev1.Service {
+		return corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: corev1.ServiceSpec{Selector: selector}}
+	}
+	alias := svc("alias", map[string]string{"app": "web", key: "yes"})
+	alias.Spec.Type = corev1.ServiceTypeExternalName
+	services := []corev1.Service{
+		svc("web", map[string]string{"app": "web", key: "yes"}),
+		svc("canary", map[string]string{"app": "web", "track": "canary", key: "yes"}),
+		svc("all", map[string]string{key: "yes"}),
+		svc("peers", map[string]string{"app": "web"}),
+		svc("sick", map[string]string{"app": "web", key: "no"}),
+		svc("other", map[string]string{"app": "api", key: "yes"}),
+		svc("none", nil),
+		alias,
+	}
+	gate := &v1alpha1.TrafficGate{}
+	gate.Spec.ServiceRef.Name, gate.Spec.TrafficLabel = "web", key
+	members := []*corev1.Pod{
+		{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "web", key: "yes"}}},
+		{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "web", "track": "canary", key: "no"}}}, // also while it is out
+	}
+	pods, err := PodsOf(gate, members, services, func(*corev1.Pod) (string, error) { return "", nil })
+	if err != nil || len(pods) != 2 {
+		t.Fatal(pods, err)
+	}
+	for i, want := range [][]string{{"all"}, {"all", "canary"}} {
+		if !reflect.DeepEqual(pods[i].Services, want) {
+			t.Errorf("pod %d is lost to %v, want %v", i, pods[i].Services, want)
+		}
+	}
+}

@@ -1,11 +1,16 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/podgate/podgate/api/v1alpha1"
 	"github.com/podgate/podgate/test/stage"
@@ -20,6 +25,7 @@ func (c *cases) limits(t *testing.T) {
 	f.known(t, 10)
 	t.Run("a sick node is blamed, and half of it stays", f.sickNode)
 	t.Run("a pod that the rest cannot stand in for stays", f.headroom)
+	t.Run("another Service keeps most of its pods", f.canary)
 	f.remove(t)
 }
 
@@ -100,6 +106,74 @@ func (f *fleet) headroom(t *testing.T) {
 	trafficIs(t, f.Fleet, sick, "no")
 	f.kubectl(t, "patch", "trafficgate", f.Name, "--type=json", "-p", `[{"op":"remove","path":"/spec/limits/headroom"}]`)
 	f.mend(t, sick)
+}
+
+// canary: a Service on two of the ten pods loses neither although both are bad and the
+// gate may take out two; of three it loses one, and has that back when it shrinks.
+func (f *fleet) canary(t *testing.T) {
+	defer f.tellStatus(t)
+	pods := f.pods(t)
+	first, second, third := pods[2].Name, pods[5].Name, pods[8].Name
+	svc := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: f.Namespace, Name: "canary"}, Spec: corev1.ServiceSpec{
+		Selector: map[string]string{"track": "canary", v1alpha1.LabelTraffic: v1alpha1.TrafficYes},
+		Ports:    []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(8080)}}}}
+	must(t, f.c.Client.Create(t.Context(), svc))
+	f.kubectl(t, "label", "pod", first, second, "track=canary")
+	serves := func(n int) {
+		t.Helper()
+		patiently(t, func() error {
+			if got := len(f.endpoints(t, svc.Name)); got != n {
+				return fmt.Errorf("%d pods of Service %s are in traffic, not %d", got, svc.Name, n)
+			}
+			return nil
+		})
+	}
+	held := func(names ...string) {
+		t.Helper()
+		eventually(t, func() error {
+			gate, err := f.GetGate(t.Context())
+			if err != nil {
+				return err
+			}
+			var got []string
+			for _, s := range gate.Status.Suspects {
+				if s.HeldBy == "HeldOtherService" {
+					got = append(got, s.Name)
+				}
+			}
+			for _, name := range names {
+				if !slices.Contains(got, name) {
+					return fmt.Errorf("%s is not held by HeldOtherService: %+v", name, gate.Status.Suspects)
+				}
+			}
+			return nil
+		})
+	}
+	serves(2)
+	must(t, f.Turn(t.Context(), stage.Dials{ErrorShare: 0.5}, first, second))
+	held(first, second)
+	if message := readyIs(t, f.Fleet, v1alpha1.ReasonLimitReached); !strings.Contains(message, "Service canary") {
+		t.Errorf("the gate says %q", message)
+	}
+	serves(2)
+	f.kubectl(t, "label", "pod", third, "track=canary")
+	var out []string
+	patiently(t, func() (err error) {
+		if out, err = f.Out(t.Context()); err == nil && len(out) == 0 {
+			err = errors.New("nobody is out")
+		}
+		return err
+	})
+	if len(out) != 1 || (out[0] != first && out[0] != second) {
+		t.Fatalf("%v are out, not one of %s and %s", out, first, second)
+	}
+	held(map[string]string{first: second, second: first}[out[0]])
+	serves(2) // of three
+	f.kubectl(t, "label", "pod", third, "track-")
+	t.Logf("%s was back after %s", out[0], trafficIs(t, f.Fleet, out[0], v1alpha1.TrafficYes))
+	serves(2)
+	must(t, f.c.Client.Delete(t.Context(), svc))
+	f.mend(t, first, second)
 }
 
 // tellStatus shows the gate of a case that failed.

@@ -67,6 +67,7 @@ var kinds = []kind{
 	{"delete", 0.6, false, func(s *Sim, d *rand.Rand) { s.world.deleteGate(d) }},
 	{"gate", 1.5, true, func(s *Sim, d *rand.Rand) { s.world.addGate(d) }},
 	{"service", 0.7, false, func(s *Sim, d *rand.Rand) { s.world.editService(d) }},
+	{"neighbour", 2.5, false, func(s *Sim, d *rand.Rand) { s.world.editNeighbour(d) }},
 	{"mend", 1, true, func(s *Sim, d *rand.Rand) { s.world.mendServices() }},
 }
 

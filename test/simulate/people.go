@@ -159,9 +159,40 @@ func (w *world) editService(dice *rand.Rand) {
 	edit(w, author, svc, func(svc *corev1.Service) { svc.Spec.Selector = selector })
 }
 
+// neighbour is the name of another Service on some of a fleet's pods.
+func neighbour(f *fleet) *corev1.Service {
+	svc := &corev1.Service{}
+	svc.Namespace, svc.Name = f.namespace, f.name+"-part"
+	return svc
+}
+
+// editNeighbour makes, changes or deletes a Service on a part of a fleet, such as
+// its newest revision or one zone; it mostly selects on the traffic label.
+func (w *world) editNeighbour(dice *rand.Rand) {
+	f := pick(dice, w.fleets)
+	svc := neighbour(f)
+	if dice.IntN(4) == 0 {
+		_ = w.sim.server.Delete(author, svc, false)
+		return
+	}
+	svc.Spec.Selector = pick(dice, []map[string]string{
+		{"app": f.name, v1alpha1.LabelPodTemplateHash: revisionLabel(f)},
+		{"app": f.name, v1alpha1.LabelPodTemplateHash: "r0"},
+		{corev1.LabelTopologyZone: "zone-0"},
+		{"app": f.name, corev1.LabelTopologyZone: "zone-1"},
+		{},
+	})
+	if dice.IntN(5) > 0 {
+		label(&svc.Spec.Selector, w.key, v1alpha1.TrafficYes)
+	}
+	_ = w.sim.server.Create(author, svc.DeepCopy())
+	edit(w, author, svc, func(had *corev1.Service) { had.Spec.Selector = svc.Spec.Selector })
+}
+
 // mendServices makes every Service as it should be.
 func (w *world) mendServices() {
 	for _, f := range w.fleets {
+		_ = w.sim.server.Delete(author, neighbour(f), false)
 		svc := &corev1.Service{}
 		svc.Namespace, svc.Name = f.namespace, f.name
 		svc.Spec.Selector = map[string]string{"app": f.name, w.key: v1alpha1.TrafficYes}

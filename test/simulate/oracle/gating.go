@@ -60,7 +60,7 @@ func (w *write) checkGating() *Violation {
 	if d.me.obj == nil {
 		return w.broken(OnlyOurs, "gated although it was not a pod of the fleet when the pass read it")
 	}
-	return first(d.notOthers, d.wasServing, d.limit, d.minServing, d.zone, d.onEvidence, d.memory)
+	return first(d.notOthers, d.wasServing, d.limit, d.minServing, d.zone, d.neighbours, d.onEvidence, d.memory)
 }
 
 // notOthers: a fleet that is another gate's too, or that a workload would lose,
@@ -151,6 +151,26 @@ func (d *gating) zone() *Violation {
 	return nil
 }
 
+// neighbours: no other Service that selects on the label loses half of what it has
+// of the fleet, or more.
+func (d *gating) neighbours() *Violation {
+	for _, svc := range d.losers(d.svc, d.readAt(apiserver.Service)) {
+		total, out := 0, 0
+		for _, v := range d.fleet {
+			if d.selects(svc, v.pod()) {
+				total++
+				if d.out(v) {
+					out++
+				}
+			}
+		}
+		if d.selects(svc, d.me.pod()) && 2*out >= total {
+			return d.broken(Minority, "%d of the %d pods that Service %s has too are out", out, total, svc.Name)
+		}
+	}
+	return nil
+}
+
 // memory: what is noted on the pod is right, so that it comes back in time: each
 // relapse doubles the stay.
 func (d *gating) memory() *Violation {
@@ -173,14 +193,15 @@ func (d *gating) memory() *Violation {
 
 // onEvidence: one of the last two answers that the replica had speaks against
 // the pod, and not against the fleet. (The second last, because an answer that
-// arrives during a pass waits for the next.)
+// arrives during a pass waits for the next; it is tried first, so that a later gating
+// finds its own look unused.)
 func (d *gating) onEvidence() *Violation {
 	looks := d.pass.Looks()
 	if len(looks) == 0 {
 		return d.broken(FailStatic, "gated without an answer from Prometheus")
 	}
 	var why *Violation
-	for i := len(looks) - 1; i >= max(0, len(looks)-2); i-- {
+	for i := max(0, len(looks)-2); i < len(looks); i++ {
 		v := d.evidence(looks[i])
 		once := fmt.Sprint(d.pass.Replica, d.pass.Gate, i)
 		if v == nil && d.gatings[once] != "" {
@@ -190,9 +211,7 @@ func (d *gating) onEvidence() *Violation {
 			d.gatings[once] = d.was.Name
 			return nil
 		}
-		if why == nil {
-			why = v
-		}
+		why = v
 	}
 	return why
 }

@@ -36,10 +36,11 @@ func (o *Oracle) pods() (out []version) {
 	return out
 }
 
-// PutBack calls do for every pod that a person keeps out.
+// PutBack calls do for every pod that a person keeps out, or that only a person can
+// know of.
 func (o *Oracle) PutBack(do func(*corev1.Pod)) {
 	for _, v := range o.pods() {
-		if v.holder == byPerson {
+		if v.holder == byPerson || o.unknown(v) {
 			do(v.pod())
 		}
 	}
@@ -53,6 +54,20 @@ func (o *Oracle) Held(gate string) (n int) {
 		}
 	}
 	return n
+}
+
+// unknown reports whether nothing tells any more that the controller keeps a pod out:
+// somebody took off the notes, and it is of no gate's fleet.
+func (o *Oracle) unknown(v version) bool {
+	if !v.lost {
+		return false
+	}
+	for key := range o.objects[apiserver.TrafficGate] {
+		if g, _ := o.now(apiserver.TrafficGate, key).obj.(*v1alpha1.TrafficGate); o.selects(o.serviceOf(g), v.pod()) {
+			return false
+		}
+	}
+	return true
 }
 
 func (o *Oracle) gateOf(v version) (g *v1alpha1.TrafficGate, svc *corev1.Service) {
@@ -118,7 +133,8 @@ func (o *Oracle) Candidate(g *v1alpha1.TrafficGate, pick func(n int) int) *corev
 		}
 	}
 	zoned := domain > 0 && outOf+1 > share(g.Spec.Limits.PerDomain.MaxGated, domain, 1)
-	if s.stateOf(v, g.Name) != serving || timeOf(v.pod(), v1alpha1.AnnotationGatedUntil).After(time.Time{}) || zoned {
+	neighboured := slices.ContainsFunc(o.losers(svc, o.revision), func(other *corev1.Service) bool { return o.selects(other, v.pod()) })
+	if neighboured || s.stateOf(v, g.Name) != serving || timeOf(v.pod(), v1alpha1.AnnotationGatedUntil).After(time.Time{}) || zoned {
 		return nil
 	}
 	return v.pod()

@@ -66,6 +66,26 @@ func (d *gating) alwaysJudged(v version, at time.Time) bool {
 	return !slices.ContainsFunc(d.seen(v), func(v version) bool { return !d.judged(v, d.g, at, d.now) })
 }
 
+// counts reports whether a pod is one of those that must have an answer: it is
+// judged, or has gone out at this look or after it, by what a controller knew that
+// has died since.
+func (d *gating) counts(v version, at time.Time) bool {
+	p := v.pod()
+	wentOut := d.stateOf(v, d.gate) == gated && ready(p) && at.Sub(readySince(p)) >= warmUp(d.spec) &&
+		at.Before(timeOf(p, v1alpha1.AnnotationGatedAt).Add(time.Second))
+	return wentOut || d.judged(v, d.g, at, d.now)
+}
+
+// everCounts and alwaysCounts say so of the states of a pod that the pass may have
+// seen.
+func (d *gating) everCounts(v version, at time.Time) bool {
+	return slices.ContainsFunc(d.seen(v), func(v version) bool { return d.counts(v, at) })
+}
+
+func (d *gating) alwaysCounts(v version, at time.Time) bool {
+	return !slices.ContainsFunc(d.seen(v), func(v version) bool { return !d.counts(v, at) })
+}
+
 func (d *gating) seen(v version) (out []version) {
 	key := types.NamespacedName{Namespace: v.obj.GetNamespace(), Name: v.obj.GetName()}
 	for _, x := range d.since(apiserver.Pod, key, d.pass.Seen) {
@@ -125,7 +145,7 @@ func (d *gating) looksBad(l Look) *Violation {
 		if sample, ok := a.ByPod[d.was.Name]; a.Err != nil || !ok || excess(s, sample.Value) <= 1 {
 			continue
 		}
-		if d.complete(a, l.At, d.everJudged, d.alwaysJudged) {
+		if d.complete(a, l.At, d.everCounts, d.alwaysCounts) {
 			return nil
 		}
 	}
@@ -176,14 +196,14 @@ func (d *gating) worst(l Look) *Violation {
 	sure := d.spec
 	sure.Signals = nil
 	for _, s := range d.spec.Signals {
-		if a, _ := l.answerTo(queryOf(s)); d.complete(a, l.At, d.alwaysJudged, d.everJudged) {
+		if a, _ := l.answerTo(queryOf(s)); d.complete(a, l.At, d.alwaysCounts, d.everCounts) {
 			sure.Signals = append(sure.Signals, s)
 		}
 	}
 	for _, v := range d.fleet {
 		worst, known := worstOf(sure, l, v.obj.GetName())
 		p := v.pod()
-		if !known || worst <= mine || !d.alwaysJudged(v, l.At) || !d.sameDomains(p, d.was) {
+		if !known || worst <= mine || !d.alwaysJudged(v, l.At) || !d.sameDomains(p, d.was) || d.inNeighbour(p) {
 			continue
 		}
 		if p.Labels[v1alpha1.LabelOverride] == v1alpha1.OverrideYes || !timeOf(p, v1alpha1.AnnotationGatedUntil).IsZero() {
@@ -192,6 +212,11 @@ func (d *gating) worst(l Look) *Violation {
 		return d.broken(Orderly, "gated with %.4f although %s is worse with %.4f", mine, p.Name, worst)
 	}
 	return nil
+}
+
+// inNeighbour reports whether another Service may hold a pod in traffic.
+func (d *gating) inNeighbour(p *corev1.Pod) bool {
+	return slices.ContainsFunc(d.losers(d.svc, d.readAt(apiserver.Service)), func(svc *corev1.Service) bool { return d.selects(svc, p) })
 }
 
 // sameDomains reports whether two pods share zone, node and revision.

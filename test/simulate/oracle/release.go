@@ -86,8 +86,22 @@ func (w *write) excessOf(g *v1alpha1.TrafficGate, svc *corev1.Service) bool {
 				serve++
 			}
 		}
-		if out > allowance(g, len(fleet)) || serve < int(g.Spec.Limits.MinServing) {
+		if out > allowance(g, len(fleet)) || serve < int(g.Spec.Limits.MinServing) || w.neighbourLost(svc, fleet) {
 			return true
+		}
+	}
+	return false
+}
+
+// neighbourLost reports whether another Service had lost half of what it has of the
+// fleet, or more, and the pod was among those; in some state of the Services that
+// the pass may have seen.
+func (w *write) neighbourLost(svc *corev1.Service, fleet []version) bool {
+	for revision := max(w.pass.Seen-1, 1); revision < w.after.revision; revision++ {
+		for _, other := range w.losers(svc, revision) {
+			if out, total := w.lost(other, fleet, w.gate); w.selects(other, w.was) && out > 0 && 2*out >= total {
+				return true
+			}
 		}
 	}
 	return false
@@ -111,10 +125,13 @@ func (w *write) checkTrial() *Violation {
 	return w.alone(now)
 }
 
-// dueBy reports whether a pod's stay is over: at the latest when the longest stay
-// is.
+// dueBy reports whether a pod's stay is over: not before its metrics speak of nothing
+// else, and at the latest when the longest stay is.
 func dueBy(g *v1alpha1.TrafficGate, p *corev1.Pod, now time.Time) bool {
 	at, until := timeOf(p, v1alpha1.AnnotationGatedAt), timeOf(p, v1alpha1.AnnotationGatedUntil)
+	if least := at.Add(g.Spec.Window.Std()); until.Before(least) {
+		until = least
+	}
 	if latest := at.Add(g.Spec.Recovery.MaxAfter.Std()); until.After(latest) {
 		until = latest
 	}

@@ -149,6 +149,11 @@ func (s *settled) limits() *Violation {
 	if n, limit := s.count(gated), allowance(s.g, len(s.fleet)); n > max(limit, 0) {
 		return s.broken(Minority, "%d of %d pods are still out, and %d may be", n, len(s.fleet), limit)
 	}
+	for _, svc := range s.losers(s.svc, s.revision) {
+		if out, total := s.lost(svc, s.fleet, s.g.Name); out > 0 && 2*out >= total {
+			return s.broken(Minority, "%d of the %d pods that Service %s has too are still out", out, total, svc.Name)
+		}
+	}
 	if n := s.count(serving); n < int(s.g.Spec.Limits.MinServing) && s.count(gated) > 0 && !s.pass.Wrote {
 		return s.broken(Minority, "%d pods serve, %d must, and %d are still out", n, s.g.Spec.Limits.MinServing, s.count(gated))
 	}

@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -103,6 +104,33 @@ func (o *Oracle) fleet(svc *corev1.Service, revision int64) (out []version) {
 		}
 	}
 	return out
+}
+
+// losers are the other Services of the namespace that lose a pod which goes out of a
+// Service, at a revision: those that select on the label, and on something else.
+func (o *Oracle) losers(of *corev1.Service, revision int64) (out []*corev1.Service) {
+	for key := range o.objects[apiserver.Service] {
+		svc, _ := o.at(apiserver.Service, key, revision).obj.(*corev1.Service)
+		if svc != nil && key.Namespace == of.Namespace && key.Name != of.Name && o.enrolled(svc) && len(o.bare(svc)) > 0 {
+			out = append(out, svc)
+		}
+	}
+	slices.SortFunc(out, func(a, b *corev1.Service) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// lost counts those of some pods that a Service has too, and how many of them are
+// gated.
+func (o *Oracle) lost(svc *corev1.Service, pods []version, gate string) (out, total int) {
+	for _, v := range pods {
+		if o.selects(svc, v.pod()) {
+			total++
+			if o.stateOf(v, gate) == gated {
+				out++
+			}
+		}
+	}
+	return out, total
 }
 
 // workable says why a Service cannot be gated, or nothing if it can.

@@ -148,7 +148,7 @@ func (w *write) deletionCost() *Violation {
 	switch {
 	case notedOut(w.is) && !notedOut(w.was):
 		want = v1alpha1.GatedDeletionCost
-	case notedOut(w.was) && had == v1alpha1.GatedDeletionCost && (!notedOut(w.is) || w.was.Labels[v1alpha1.LabelOverride] == v1alpha1.OverrideNo):
+	case notedOut(w.was) && had == v1alpha1.GatedDeletionCost && (!notedOut(w.is) || w.is.Labels[v1alpha1.LabelOverride] == v1alpha1.OverrideNo):
 		want = w.before.cost
 	}
 	if has != want {

@@ -151,8 +151,11 @@ func checkGates(w *World, o Options) []Finding {
 	return []Finding{found(OK, "TrafficGate %s (%s) watches it", gates[0].Name, gates[0].Spec.Mode)}
 }
 
+// fewToLose is of how many pods a Service may not lose one: it would be no minority.
+const fewToLose = 2
+
 // checkNeighbours: other Services with the same pods. Taking a pod out here takes
-// it out there if that one selects on the label too, beyond its gate's limits.
+// it out there if that one selects on the label too.
 func checkNeighbours(w *World, _ Options) (out []Finding) {
 	for _, other := range w.Services {
 		shared := w.shared(&other)
@@ -164,8 +167,10 @@ func checkNeighbours(w *World, _ Options) (out []Finding) {
 		switch {
 		case gated >= 0:
 			out = append(out, found(Refuse, "Service %s has %d of the same pods and TrafficGate %s of its own: give the Services selectors that share no pods, or keep one of the gates", other.Name, shared, w.Gates[gated].Name))
+		case selects && shared <= fewToLose:
+			out = append(out, found(Note, "Service %s has %d of the pods, none of which will be gated: it selects on %s too, and keeps more than half of them (HeldOtherService); leave %s out of its selector if they may be", other.Name, shared, w.Key, w.Key))
 		case selects:
-			out = append(out, found(Note, "Service %s has %d of the same pods and selects on %s too: what is gated here loses its traffic there", other.Name, shared, w.Key))
+			out = append(out, found(Note, "Service %s has %d of the same pods and selects on %s too: what is gated here loses its traffic there, and more than half of them never do", other.Name, shared, w.Key))
 		default:
 			out = append(out, found(Note, "Service %s has %d of the same pods and does not select on %s: what is gated here keeps its traffic there", other.Name, shared, w.Key))
 		}

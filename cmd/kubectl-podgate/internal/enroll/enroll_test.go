@@ -117,6 +117,10 @@ func TestChecks(t *testing.T) {
 		"one that selects on the label": {edited(shop(t, deployment), func(w *World) {
 			w.Services = []corev1.Service{{ObjectMeta: metav1.ObjectMeta{Name: "all"}, Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "web", w.Key: "yes"}}}}
 		}), Options{}, "note Service all has 4 of the same pods and selects on podgate.de"},
+		"one that would lose its only pods": {edited(shop(t, deployment), func(w *World) {
+			w.Pods[3].Labels["track"], w.Pods[2].Labels["track"] = "canary", "canary"
+			w.Services = []corev1.Service{{ObjectMeta: metav1.ObjectMeta{Name: "cn"}, Spec: corev1.ServiceSpec{Selector: map[string]string{"track": "canary", w.Key: "yes"}}}}
+		}), Options{}, "note Service cn has 2 of the pods, none of which will be gated: i"},
 		"one with a gate of its own": {edited(shop(t, deployment), func(w *World) {
 			w.Services = []corev1.Service{{ObjectMeta: metav1.ObjectMeta{Name: "all"}, Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "web"}}}}
 			w.Gates = append(w.Gates, v1alpha1.TrafficGate{ObjectMeta: metav1.ObjectMeta{Name: "all"}, Spec: v1alpha1.TrafficGateSpec{ServiceRef: v1alpha1.ServiceReference{Name: "all"}}})

@@ -52,7 +52,11 @@ func Read(ctx context.Context, from client.Reader, gate *v1alpha1.TrafficGate) (
 	if w.Objects, err = Members(ctx, from, gate.Namespace, bare); err != nil {
 		return nil, err
 	}
-	w.Pods, err = fleet.PodsOf(gate, w.Objects, zones(ctx, from, gate.Spec.Limits.PerDomain.TopologyKey))
+	var services corev1.ServiceList
+	if err := from.List(ctx, &services, client.InNamespace(gate.Namespace)); err != nil {
+		return nil, err
+	}
+	w.Pods, err = fleet.PodsOf(gate, w.Objects, services.Items, zones(ctx, from, gate.Spec.Limits.PerDomain.TopologyKey))
 	return w, err
 }
 

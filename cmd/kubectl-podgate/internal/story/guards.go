@@ -22,6 +22,7 @@ var asks = map[decide.Reason]string{
 	decide.HeldLimit:       "one more pod may be out (limits.maxGated, a strict minority)",
 	decide.HeldMinServing:  "enough pods are left to serve (limits.minServing)",
 	decide.HeldDomain:      "one more pod of its zone, node or revision may be out (limits.perDomain)",
+	decide.HeldOther:       "no other Service that selects on the label loses half of the pods that they share",
 	decide.HeldHeadroom:    "the others can carry its load (limits.headroom)",
 }
 
