@@ -91,7 +91,8 @@ func (o *Oracle) EverybodyBack() error {
 			continue
 		}
 		g, svc := o.gateOf(v)
-		if o.acts(g, svc) && !o.refused(g, svc) && o.selects(svc, v.pod()) && v.holder == byEvidence && spent(g.Spec.Recovery, v.pod()) {
+		noted := v.holder == byEvidence || v.scribbled && notedOut(v.pod()) // a person may have written so
+		if o.acts(g, svc) && !o.refused(g, svc) && o.selects(svc, v.pod()) && noted && spent(g.Spec.Recovery, v.pod()) {
 			if g.Spec.Recovery.Then == v1alpha1.ThenHold || len(v.pod().OwnerReferences) == 0 {
 				continue
 			}

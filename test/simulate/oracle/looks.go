@@ -168,13 +168,14 @@ func (d *gating) complete(a source.Answer, at time.Time, counts, judges func(ver
 	return 2*answered >= judged
 }
 
-// commonCause: fewer pods look bad, or are out, than look well.
+// commonCause: fewer pods look bad, or are out, than look well. One that this pass has
+// put on trial is neither, as it is in all passes after it.
 func (d *gating) commonCause(l Look) *Violation {
 	bad, good := 0, 0
 	for _, v := range d.fleet {
 		worst, known := worstOf(d.spec, l, v.obj.GetName())
 		switch {
-		case d.stateOf(v, d.gate) == gated && v.holder == byEvidence, known && worst > 1 && d.alwaysJudged(v, l.At):
+		case d.stateOf(v, d.gate) == gated && v.holder == byEvidence && d.out(v), known && worst > 1 && d.alwaysJudged(v, l.At):
 			bad++
 		case known && worst <= 1 && d.everJudged(v, l.At):
 			good++
