@@ -85,6 +85,9 @@ func (r *Reconciler) confirm(ctx context.Context, gate *v1alpha1.TrafficGate, st
 	if o.looked && (w.unchecked != "" || !controllerutil.ContainsFinalizer(live, v1alpha1.Finalizer)) {
 		return errChanged
 	}
+	if o.looked {
+		state.rejudge(gate, w, o.now)
+	}
 	if r.Without != RuleFence {
 		if err := r.voidOther(ctx, live, w); err != nil {
 			return err

@@ -179,14 +179,21 @@ func (s *gateState) count(o outcome) {
 }
 
 // again reports whether the last look came to nothing and may be decided on once
-// more: for the same spec, and while it is not too old. A pod that somebody else
-// has gated and brought back since is not held to what it did before.
+// more: for the same spec, and while it is not too old.
 func (s *gateState) again(gate *v1alpha1.TrafficGate, w *world, now time.Time) bool {
 	generation := s.undone
 	s.undone = 0
 	if generation == 0 || generation != gate.Generation || tooOld(gate, s.lookedAt, now) {
 		return false
 	}
+	s.rejudge(gate, w, now)
+	return true
+}
+
+// rejudge takes back what the last look says of pods that came back since, as is
+// known now: of one that another controller had gated, for instance. None is held to
+// what it did before.
+func (s *gateState) rejudge(gate *v1alpha1.TrafficGate, w *world, now time.Time) {
 	judged := map[string]bool{}
 	for _, p := range w.pods {
 		judged[p.UID] = p.Judged(gate.Name, w.policy, s.lookedAt, now)
@@ -200,7 +207,6 @@ func (s *gateState) again(gate *v1alpha1.TrafficGate, w *world, now time.Time) b
 		}
 		s.signals[i].Result.Verdicts = verdicts
 	}
-	return true
 }
 
 // noteRefused keeps why the evictions of a look were refused.

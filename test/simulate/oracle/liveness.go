@@ -135,10 +135,20 @@ func (o *Oracle) Candidate(g *v1alpha1.TrafficGate, pick func(n int) int) *corev
 	}
 	zoned := domain > 0 && outOf+1 > share(g.Spec.Limits.PerDomain.MaxGated, domain, 1)
 	neighboured := slices.ContainsFunc(o.losers(svc, o.revision), func(other *corev1.Service) bool { return o.selects(other, v.pod()) })
-	if neighboured || s.stateOf(v, g.Name) != serving || timeOf(v.pod(), v1alpha1.AnnotationGatedUntil).After(time.Time{}) || zoned {
+	if neighboured || s.sharesWithOut(v) || s.stateOf(v, g.Name) != serving || timeOf(v.pod(), v1alpha1.AnnotationGatedUntil).After(time.Time{}) || zoned {
 		return nil
 	}
 	return v.pod()
+}
+
+// sharesWithOut reports whether a pod shares its node, or its revision where there are
+// several, with one that is out: it may then be held by that domain's limit.
+func (s *settled) sharesWithOut(v version) bool {
+	revision := func(v version) string { return v.pod().Labels[v1alpha1.LabelPodTemplateHash] }
+	several := slices.ContainsFunc(s.fleet, func(other version) bool { return revision(other) != revision(v) })
+	return slices.ContainsFunc(s.fleet, func(other version) bool {
+		return s.stateOf(other, s.g.Name) != serving && (other.pod().Spec.NodeName == v.pod().Spec.NodeName || several && revision(other) == revision(v))
+	})
 }
 
 // NothingLeft is nil when no gate is there, nobody is out, and nothing is noted
