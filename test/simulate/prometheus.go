@@ -38,6 +38,8 @@ type question struct {
 	// seen is the truth when it was asked; see await.
 	seen   truth
 	answer chan []source.Answer
+	// known says that the pass which asked knew every change before this revision.
+	known int64
 }
 
 // truth is how each pod of a namespace is, by its name.
@@ -70,6 +72,7 @@ func (s *Sim) await() {
 		for _, q := range r.questions {
 			if q.seen == nil {
 				q.seen = s.world.truth(q.gate.Namespace)
+				q.known = r.begun[q.gate]
 			}
 		}
 	}
@@ -92,7 +95,7 @@ func (r *replica) answerNow(d distortion, dice *rand.Rand) bool {
 	for i, asked := range q.asked {
 		answers[i] = d.distort(asked, r.sim.world.answer(asked, q.seen), dice)
 	}
-	look := oracle.Look{At: q.at, Answers: answers}
+	look := oracle.Look{At: q.at, Answers: answers, Seen: q.known}
 	for _, asked := range q.asked {
 		look.Queries = append(look.Queries, asked.Value+asked.Total)
 	}

@@ -37,6 +37,8 @@ type replica struct {
 	// looks are the answers about each gate, taken how many a pass has had.
 	looks map[types.NamespacedName][]oracle.Look
 	taken map[types.NamespacedName]int
+	// begun is what the cache had shown when the last pass over each gate began.
+	begun map[types.NamespacedName]int64
 	fault fault
 	// died says that the process ended at a call.
 	died bool
@@ -76,7 +78,7 @@ func (r *replica) start() {
 	r.reconciler, r.stop = made, cancel
 	go func() { _ = made.Start(ctx) }()
 	r.queue, r.fault = map[types.NamespacedName]*entry{}, fault{}
-	r.looks, r.taken = map[types.NamespacedName][]oracle.Look{}, map[types.NamespacedName]int{}
+	r.looks, r.taken, r.begun = map[types.NamespacedName][]oracle.Look{}, map[types.NamespacedName]int{}, map[types.NamespacedName]int64{}
 	for _, k := range apiserver.Kinds { // as a watch that begins tells of what there is
 		for _, obj := range r.sim.server.All(k, "") {
 			r.tell(apiserver.Change{After: obj})
@@ -178,7 +180,7 @@ func (r *replica) begin() *pass {
 	p := &pass{replica: r, gate: gate, turns: make(chan int)}
 	p.known = oracle.Pass{Replica: r.String(), Gate: gate, Seen: r.cache.Revision(), From: r.sim.server.Revision(), Began: r.Now(), Now: r.Now,
 		ReadAt: map[apiserver.Kind]int64{}, Looks: func() []oracle.Look { return r.looks[gate] }, Fresh: len(r.looks[gate]) > r.taken[gate]}
-	r.taken[gate] = len(r.looks[gate])
+	r.taken[gate], r.begun[gate] = len(r.looks[gate]), p.known.Seen
 	r.passes = append(r.passes, p)
 	r.sim.outcome.Passes++
 	r.sim.tracef("%s %s: a pass begins, the cache shows all before %d of %d", r, gate, p.known.Seen, p.known.From)

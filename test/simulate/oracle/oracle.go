@@ -52,6 +52,9 @@ type Look struct {
 	// then limits.headroom and recovery.signal where there are such.
 	Queries []string
 	Answers []source.Answer
+	// Seen says that the pass which asked knew every change before this revision. An
+	// answer that was asked for other signals than the gate has is dropped.
+	Seen int64
 }
 
 // Pass is what a pass of the controller could know.

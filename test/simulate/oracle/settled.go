@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"reflect"
 	"slices"
 	"time"
 
@@ -36,7 +37,7 @@ func (o *Oracle) Settled(pass *Pass) *Violation {
 		s.fleet = o.fleet(s.svc, o.revision)
 	}
 	if looks := pass.Looks(); pass.Fresh && len(looks) > 0 {
-		if last := looks[len(looks)-1]; pass.Began.Sub(last.At) <= 2*s.g.Spec.Window.Std() {
+		if last := looks[len(looks)-1]; pass.Began.Sub(last.At) <= 2*s.g.Spec.Window.Std() && s.signalsSince(last.Seen) {
 			s.fresh = &last
 		}
 	}
@@ -44,6 +45,15 @@ func (o *Oracle) Settled(pass *Pass) *Violation {
 		return first(s.nobodyIsOut, s.labelled)
 	}
 	return first(s.finalizer, s.strays, s.labelled, s.overrides, s.limits, s.trials, s.pardons, s.status)
+}
+
+// signalsSince reports whether the gate has had the signals that it has since a
+// revision.
+func (s *settled) signalsSince(revision int64) bool {
+	return !slices.ContainsFunc(s.since(apiserver.TrafficGate, s.pass.Gate, revision), func(v version) bool {
+		g, _ := v.obj.(*v1alpha1.TrafficGate)
+		return g == nil || !reflect.DeepEqual(g.Spec.Signals, s.g.Spec.Signals)
+	})
 }
 
 func (s *settled) broken(p Promise, format string, args ...any) *Violation {
