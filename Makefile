@@ -42,7 +42,7 @@ programs: ## Build what the cluster in a box consists of, and install a browser:
 
 .PHONY: test-e2e
 test-e2e: programs ## End-to-end tests on a real cluster in a box
-	cd test && go test -count=1 -timeout 45m -v ./e2e/ ./faults/ ./cluster/ ./traces/ ./page/ ./render/ ./alerts/ ./schema/
+	cd test && go test -count=1 -timeout 90m -v ./e2e/ ./faults/ ./cluster/ ./traces/ ./page/ ./render/ ./alerts/ ./schema/
 
 .PHONY: build
 build: ## Build the controller into bin/

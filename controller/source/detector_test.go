@@ -125,7 +125,7 @@ func TestAll(t *testing.T) {
 	}
 	p := prometheus(t, map[string]string{"v": vector(`{"pod":"a"} 9`)})
 	questions := []source.Question{
-		{Detector: &source.Detector{URL: url, Timeout: 5 * time.Second, CABundle: ca}},
+		{Detector: &source.Detector{URL: url, Timeout: time.Minute, CABundle: ca}},
 		{Value: "v", PodLabel: "pod"},
 		{Detector: &source.Detector{URL: url + "/hang", Timeout: 50 * time.Millisecond, CABundle: ca}},
 	}

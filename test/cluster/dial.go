@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"syscall"
 	"time"
 
 	"github.com/podgate/podgate/test/cluster/wire"
@@ -32,6 +33,10 @@ func (c *Cluster) request(ctx context.Context, request wire.Request) (wire.Respo
 func (c *Cluster) ask(ctx context.Context, request wire.Request) (net.Conn, wire.Response, error) {
 	var response wire.Response
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", wire.ControlSocket(c.dir))
+	for errors.Is(err, syscall.EAGAIN) && ctx.Err() == nil { // more wait for the box than it can note
+		time.Sleep(20 * time.Millisecond)
+		conn, err = (&net.Dialer{}).DialContext(ctx, "unix", wire.ControlSocket(c.dir))
+	}
 	if err != nil {
 		return nil, response, fmt.Errorf("the box does not answer: %w", err)
 	}

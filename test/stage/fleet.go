@@ -129,7 +129,7 @@ func (s *Stage) TurnPods(ctx context.Context, d Dials, pods ...corev1.Pod) error
 		return err
 	}
 	c := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: s.DialContext, DisableKeepAlives: true}}
-	for _, p := range pods {
+	turn := func(p corev1.Pod) error {
 		request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+net.JoinHostPort(p.Status.PodIP, "8080")+"/dials", bytes.NewReader(body))
 		if err != nil {
 			return err
@@ -142,6 +142,12 @@ func (s *Stage) TurnPods(ctx context.Context, d Dials, pods ...corev1.Pod) error
 		response.Body.Close()
 		if response.StatusCode >= 300 {
 			return fmt.Errorf("turning the dials of %s: %s", p.Name, response.Status)
+		}
+		return nil
+	}
+	for _, p := range pods {
+		if _, err := Until(ctx, time.Minute, func() error { return turn(p) }); err != nil {
+			return err
 		}
 	}
 	return nil

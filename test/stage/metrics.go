@@ -30,7 +30,7 @@ func (s *Stage) ControllerMetrics(ctx context.Context, pod corev1.Pod) (string, 
 // AskController asks a controller for its metrics with a bearer token, or without
 // one if that is empty.
 func (s *Stage) AskController(ctx context.Context, pod corev1.Pod, token string) (status int, text string, err error) {
-	c := &http.Client{Timeout: time.Second, Transport: &http.Transport{DialContext: s.DialContext, DisableKeepAlives: true,
+	c := &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{DialContext: s.DialContext, DisableKeepAlives: true,
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} // its certificate is signed by itself
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+net.JoinHostPort(pod.Status.PodIP, "8443")+"/metrics", nil)
 	if err != nil {

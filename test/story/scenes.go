@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/podgate/podgate/api/v1alpha1"
+	"github.com/podgate/podgate/test/load"
 	"github.com/podgate/podgate/test/stage"
 )
 
@@ -223,7 +224,8 @@ func sixFail(ctx context.Context, t *Teller) error {
 	if err != nil {
 		return err
 	}
-	t.say("after %s the gate says %s: %s", round(time.Since(fault)), cause.Type, cause.Message)
+	seen := time.Now()
+	t.say("after %s the gate says %s: %s", round(seen.Sub(fault)), cause.Type, cause.Message)
 	if err := stage.Pause(ctx, 3*stage.Interval); err != nil {
 		return err
 	}
@@ -232,11 +234,19 @@ func sixFail(ctx context.Context, t *Teller) error {
 	if err != nil {
 		return err
 	}
-	v := t.Load.View(time.Now().Add(-stage.Interval), time.Now())
-	t.say("the client: %s errors, and %d pods answer", percent(v.ErrorShare()), len(v.ByPod))
+	var v load.View
+	answering := 0
+	_, _ = stage.Until(ctx, 60*time.Second, func() error { // all ten, of those that were asked since
+		v = t.Load.View(seen, time.Now())
+		delete(v.ByPod, "") // who did not answer
+		if answering = len(v.ByPod); answering < 10 {
+			return fmt.Errorf("%d pods answer", answering)
+		}
+		return nil
+	})
+	t.say("the client: %s errors, and %d pods answer", percent(v.ErrorShare()), answering)
 	t.equal("pods out of traffic", []string(nil), out)
-	delete(v.ByPod, "") // who did not answer
-	t.equal("pods that answer the client", 10, len(v.ByPod))
+	t.equal("pods that answer the client", 10, answering)
 	t.say("the fault is mended")
 	if err := t.Turn(ctx, stage.Dials{}, six...); err != nil {
 		return err

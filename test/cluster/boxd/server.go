@@ -2,6 +2,7 @@ package boxd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -30,33 +31,41 @@ func inherit() (inherited, error) {
 	return inherited{control: got[0], api: got[1], prometheus: got[2]}, nil
 }
 
+// dialTimeout is how long a connection inside may take; a busy machine takes seconds.
+const dialTimeout = time.Minute
+
+// acceptAll hands every connection over until the listener is closed. A machine
+// that is out of file descriptors for a moment is no reason to stop.
+func acceptAll(listener net.Listener, handle func(net.Conn)) {
+	for {
+		conn, err := listener.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return // the box ends
+		case err != nil:
+			fmt.Fprintf(os.Stderr, "boxd: %v\n", err)
+			time.Sleep(50 * time.Millisecond)
+		default:
+			go handle(conn)
+		}
+	}
+}
+
 // forward leads every connection of the listener to an address inside.
 func (b *Box) forward(listener net.Listener, address string) {
-	for {
-		outer, err := listener.Accept()
+	acceptAll(listener, func(outer net.Conn) {
+		inner, err := net.DialTimeout("tcp", address, dialTimeout)
 		if err != nil {
-			return // closed: the box ends
+			outer.Close()
+			return
 		}
-		go func() {
-			inner, err := net.DialTimeout("tcp", address, 10*time.Second)
-			if err != nil {
-				outer.Close()
-				return
-			}
-			wire.Pipe(outer, inner)
-		}()
-	}
+		wire.Pipe(outer, inner)
+	})
 }
 
 // serveControl answers requests, each on a connection of its own.
 func (b *Box) serveControl(ctx context.Context, listener net.Listener) {
-	for {
-		conn, err := listener.Accept()
-		if err != nil {
-			return
-		}
-		go b.answer(ctx, conn)
-	}
+	acceptAll(listener, func(conn net.Conn) { b.answer(ctx, conn) })
 }
 
 func (b *Box) answer(ctx context.Context, conn net.Conn) {
@@ -130,6 +139,6 @@ func (b *Box) connectTo(ctx context.Context, network, address string) (net.Conn,
 			return nil, err
 		}
 	}
-	dialer := net.Dialer{Timeout: 10 * time.Second}
+	dialer := net.Dialer{Timeout: dialTimeout}
 	return dialer.DialContext(ctx, network, address)
 }

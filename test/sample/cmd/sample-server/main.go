@@ -35,7 +35,7 @@ func run(listen string, drain time.Duration, dials server.Dials) error {
 	defer stop()
 	sample := server.New(os.Getenv("POD_NAME"), dials)
 	go sample.Burn(ctx)
-	web := &http.Server{Addr: listen, Handler: sample, ReadHeaderTimeout: 10 * time.Second}
+	web := &http.Server{Addr: listen, Handler: sample, ReadHeaderTimeout: time.Minute}
 	failed := make(chan error, 1)
 	go func() { failed <- web.ListenAndServe() }()
 	fmt.Println("serving on", listen)
