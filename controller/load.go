@@ -23,6 +23,7 @@ type world struct {
 	policy       decide.Policy
 	pods, strays []decide.Pod
 	leaving      int                    // terminating pods of the Service
+	selector     labels.Set             // of the fleet; nothing where that is not known
 	objects      map[string]*corev1.Pod // by UID
 	// refused says why the gate cannot work; nil if it can.
 	refused *fleet.Refusal
@@ -77,11 +78,12 @@ func (r *Reconciler) loadFleet(ctx context.Context, from view, gate *v1alpha1.Tr
 		return err
 	}
 	w.unenrolled = fleet.NotEnrolled(svc, key)
-	members, leaving, err := r.listFleet(ctx, from, gate.Namespace, fleet.BareSelector(svc, key))
+	selector := fleet.BareSelector(svc, key)
+	members, leaving, err := r.listFleet(ctx, from, gate.Namespace, selector)
 	if err != nil {
 		return err
 	}
-	w.leaving = leaving
+	w.leaving, w.selector = leaving, selector
 	for _, p := range members {
 		w.objects[string(p.UID)] = p
 	}
@@ -135,6 +137,9 @@ func (r *Reconciler) loadStrays(ctx context.Context, from view, gate client.Obje
 		p := &list.Items[i]
 		if p.Annotations[v1alpha1.AnnotationGate] != gate.GetName() || !fleet.Member(p) || w.objects[string(p.UID)] != nil {
 			continue
+		}
+		if len(w.selector) > 0 && w.selector.AsSelector().Matches(labels.Set(p.Labels)) {
+			continue // it came after the fleet was listed
 		}
 		w.objects[string(p.UID)] = p
 		w.strays = append(w.strays, fleet.PodOf(p, fleet.TrafficLabelOf(p)))

@@ -77,9 +77,10 @@ func (r *Reconciler) measure(gate *v1alpha1.TrafficGate, state *gateState, w *wo
 }
 
 // tooOld reports whether nothing may be decided any more on answers as of some
-// instant.
+// instant. Of one that is as far ahead, the clock having been set back, nobody knows
+// how old it is.
 func tooOld(gate *v1alpha1.TrafficGate, at, now time.Time) bool {
-	return now.Sub(at) > 2*gate.Spec.Window.Std()
+	return now.Sub(at).Abs() > 2*gate.Spec.Window.Std()
 }
 
 func (r *Reconciler) takeAnswer(gate *v1alpha1.TrafficGate, state *gateState, w *world, now time.Time) (bool, error) {

@@ -201,8 +201,8 @@ func (s *step) forget() {
 	for i, p := range s.pods {
 		m := p.Memory
 		healthy := s.finding(p).Healthy() || s.without(RuleHealthForgives)
-		if p.State(s.Gate) != Serving || m.Gate != s.Gate {
-			continue
+		if p.State(s.Gate) != Serving || m.Gate != s.Gate || s.written(p) {
+			continue // what is noted in this step is not forgotten for what was seen before it
 		}
 		what := ""
 		if m.Voided != "" {
