@@ -329,9 +329,10 @@ func (d *disorder) limit(ctx context.Context, share string) error {
 	return nil
 }
 
-// lately is how old what a controller knows may be: its writes come late by so
-// much.
-const lately = 3 * time.Second
+// lately is how old what a controller knows may be: a gating's two writes, its mark
+// and its patch, come late by a second and a half each, and a busy machine takes its
+// time besides.
+const lately = 5 * time.Second
 
 // allowed is the most that the gate allowed lately of n pods.
 func (d *disorder) allowed(n int) int {

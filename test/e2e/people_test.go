@@ -188,10 +188,14 @@ func (c *cases) controllerPods(t *testing.T) []corev1.Pod {
 
 func (c *cases) controllerPod(t *testing.T) corev1.Pod {
 	t.Helper()
-	pods := c.controllerPods(t)
-	if len(pods) != 1 || len(pods[0].Status.ContainerStatuses) != 1 {
-		t.Fatalf("%d controller pods", len(pods))
-	}
+	var pods []corev1.Pod
+	patiently(t, func() error { // the one before may still be ending
+		pods = c.controllerPods(t)
+		if len(pods) != 1 || len(pods[0].Status.ContainerStatuses) != 1 || pods[0].DeletionTimestamp != nil {
+			return fmt.Errorf("%d controller pods", len(pods))
+		}
+		return nil
+	})
 	return pods[0]
 }
 
