@@ -37,7 +37,7 @@ func (o *Oracle) Settled(pass *Pass) *Violation {
 		s.fleet = o.fleet(s.svc, o.revision)
 	}
 	if looks := pass.Looks(); pass.Fresh && len(looks) > 0 {
-		if last := looks[len(looks)-1]; pass.Began.Sub(last.At) <= 2*s.g.Spec.Window.Std() && s.signalsSince(last.Seen) {
+		if last := looks[len(looks)-1]; pass.Began.Sub(last.At).Abs() <= 2*s.g.Spec.Window.Std() && s.signalsSince(last.Seen) {
 			s.fresh = &last
 		}
 	}
