@@ -64,16 +64,16 @@ func (r *Reconciler) load(ctx context.Context, from view, gate *v1alpha1.Traffic
 
 func (r *Reconciler) loadFleet(ctx context.Context, from view, gate *v1alpha1.TrafficGate, w *world, checks bool) error {
 	key := gate.Spec.TrafficLabel
-	var services corev1.ServiceList // all: others may lose the pods that this one loses
-	if err := from.List(ctx, &services, client.InNamespace(gate.Namespace)); err != nil {
+	// All, as others may lose the pods that this one loses. They are only read.
+	var services corev1.ServiceList
+	if err := from.List(ctx, &services, client.InNamespace(gate.Namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return err
 	}
-	at := slices.IndexFunc(services.Items, func(s corev1.Service) bool { return s.Name == gate.Spec.ServiceRef.Name })
-	if at < 0 {
+	svc := fleet.Named(services.Items, gate.Spec.ServiceRef.Name)
+	if svc == nil {
 		return fleet.Refuse(v1alpha1.ReasonServiceNotFound,
 			"there is no Service %s in namespace %s: create it, or correct serviceRef", gate.Spec.ServiceRef.Name, gate.Namespace)
 	}
-	svc := &services.Items[at]
 	if err := fleet.CheckService(svc, key); err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func (r *Reconciler) loadStrays(ctx context.Context, from view, gate client.Obje
 		if p.Annotations[v1alpha1.AnnotationGate] != gate.GetName() || !fleet.Member(p) || w.objects[string(p.UID)] != nil {
 			continue
 		}
-		if len(w.selector) > 0 && w.selector.AsSelector().Matches(labels.Set(p.Labels)) {
+		if fleet.Selects(w.selector, p.Labels) {
 			continue // it came after the fleet was listed
 		}
 		w.objects[string(p.UID)] = p

@@ -9,7 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/podgate/podgate/api/v1alpha1"
 )
@@ -88,15 +87,10 @@ func TestAServiceThatTheCacheLacks(t *testing.T) {
 	if err := g.c.Create(context.Background(), canary()); err != nil {
 		t.Fatal(err)
 	}
-	behind := g.r.Client
-	g.r.Client = interceptor.NewClient(behind.(client.WithWatch), interceptor.Funcs{
-		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
-			err := c.List(ctx, list, opts...)
-			if services, ok := list.(*corev1.ServiceList); ok {
-				services.Items = services.Items[1:] // canary, web
-			}
-			return err
-		},
+	g.cacheLists(func(list client.ObjectList) {
+		if services, ok := list.(*corev1.ServiceList); ok {
+			services.Items = services.Items[1:] // canary, web
+		}
 	})
 	g.src.levels["web-9"] = 7
 	for range 4 {

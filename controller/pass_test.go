@@ -17,7 +17,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/podgate/podgate/api/v1alpha1"
 )
@@ -497,14 +496,10 @@ func TestATrialIsNotBegunOnAnOldView(t *testing.T) {
 		t.Fatal(err)
 	}
 	cached := g.r.Client
-	g.r.Client = interceptor.NewClient(cached.(client.WithWatch), interceptor.Funcs{
-		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
-			if pods, ok := list.(*corev1.PodList); ok {
-				old.DeepCopyInto(pods)
-				return nil
-			}
-			return c.List(ctx, list, opts...)
-		},
+	g.cacheLists(func(list client.ObjectList) {
+		if pods, ok := list.(*corev1.PodList); ok {
+			old.DeepCopyInto(pods)
+		}
 	})
 	if err := g.pass(); err != nil {
 		t.Fatal(err)

@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -66,11 +65,8 @@ func (r *Reconciler) checkShared(ctx context.Context, gate, other *v1alpha1.Traf
 		return err
 	}
 	bare := fleet.BareSelector(&svc, other.Spec.TrafficLabel)
-	if len(bare) == 0 {
-		return nil
-	}
 	for _, p := range pods {
-		if bare.AsSelector().Matches(labels.Set(p.Labels)) {
+		if fleet.Selects(bare, p.Labels) {
 			return fleet.Refuse(v1alpha1.ReasonSharedPods,
 				"pod %s belongs to Service %s of this gate and to Service %s of TrafficGate %s, which is older: give the Services selectors that share no pods, or keep one of the gates",
 				p.Name, gate.Spec.ServiceRef.Name, svc.Name, other.Name)

@@ -7,7 +7,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/podgate/podgate/api/v1alpha1"
 )
@@ -23,14 +22,10 @@ func TestAPodThatCameBackSinceTheLookIsNotGatedForIt(t *testing.T) {
 			if err := g.c.List(context.Background(), stale); err != nil {
 				t.Fatal(err)
 			}
-			g.r.Client = interceptor.NewClient(g.r.Client.(client.WithWatch), interceptor.Funcs{
-				List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
-					err := c.List(ctx, list, opts...)
-					if pods, ok := list.(*corev1.PodList); ok && len(pods.Items) > 0 { // strays are none
-						stale.DeepCopyInto(pods)
-					}
-					return err
-				},
+			g.cacheLists(func(list client.ObjectList) {
+				if pods, ok := list.(*corev1.PodList); ok && len(pods.Items) > 0 { // strays are none
+					stale.DeepCopyInto(pods)
+				}
 			})
 			g.clock.SetTime(noon)
 			if err := g.pass(); err != nil {

@@ -237,6 +237,18 @@ func (g *rig) forbidWorkloads(forbids *bool, why string) {
 	})
 }
 
+// cacheLists lets edit change what the controller's cache lists, from here on; the API
+// server is as it was.
+func (g *rig) cacheLists(edit func(client.ObjectList)) {
+	g.r.Client = interceptor.NewClient(g.r.Client.(client.WithWatch), interceptor.Funcs{
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			err := c.List(ctx, list, opts...)
+			edit(list)
+			return err
+		},
+	})
+}
+
 func (g *rig) pod(name string) *corev1.Pod {
 	p := &corev1.Pod{}
 	if err := g.c.Get(context.Background(), types.NamespacedName{Namespace: "shop", Name: name}, p); err != nil {

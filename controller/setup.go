@@ -9,7 +9,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
@@ -171,7 +170,7 @@ func (r *Reconciler) gatesOfPod(ctx context.Context, pod client.Object) (out []r
 			continue
 		}
 		bare := fleet.BareSelector(&svc, gate.Spec.TrafficLabel)
-		if len(bare) > 0 && bare.AsSelector().Matches(labels.Set(pod.GetLabels())) {
+		if fleet.Selects(bare, pod.GetLabels()) {
 			out = append(out, request(gate.Namespace, gate.Name))
 		}
 	}

@@ -1,13 +1,11 @@
 package controller
 
 import (
-	"context"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/podgate/podgate/api/v1alpha1"
 )
@@ -25,16 +23,12 @@ func TestAPodThatComesBetweenTwoListsIsNoStray(t *testing.T) {
 				}
 			})
 			lists := 0
-			g.r.Client = interceptor.NewClient(g.r.Client.(client.WithWatch), interceptor.Funcs{
-				List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
-					err := c.List(ctx, list, opts...)
-					if pods, ok := list.(*corev1.PodList); ok {
-						if lists++; lists == 1 {
-							pods.Items = pods.Items[:4]
-						}
+			g.cacheLists(func(list client.ObjectList) {
+				if pods, ok := list.(*corev1.PodList); ok {
+					if lists++; lists == 1 {
+						pods.Items = pods.Items[:4]
 					}
-					return err
-				},
+				}
 			})
 			g.clock.SetTime(noon)
 			if err := g.pass(); err != nil {

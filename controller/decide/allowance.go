@@ -89,6 +89,16 @@ func (c *Counts) add(state State) {
 	}
 }
 
+// countOf counts some of the pods by state, as limits need it.
+func (s *step) countOf(some func(Pod) bool) (c Counts) {
+	for _, p := range s.pods {
+		if some(p) {
+			c.add(p.State(s.Gate))
+		}
+	}
+	return c
+}
+
 func (s *step) count() Counts {
 	var c Counts
 	for _, p := range s.pods {

@@ -109,17 +109,9 @@ func domainLimitReached(s *step, p Pod) string {
 		if name == "" || (dim.kind != v1alpha1.ReasonZoneSuspected && !suspected) {
 			continue
 		}
-		total, out := 0, 0
-		for _, q := range s.pods {
-			if dim.of(q) == name {
-				total++
-				if q.State(s.Gate) != Serving {
-					out++
-				}
-			}
-		}
-		if limit := s.Policy.PerDomain.of(total, 1); out+1 > limit {
-			why := fmt.Sprintf("%d of %d pods of %s %s may be out, and %d are", limit, total, Domain{Kind: dim.kind}.noun(), name, out)
+		c := s.countOf(func(q Pod) bool { return dim.of(q) == name })
+		if limit := s.Policy.PerDomain.of(c.Total, 1); c.Out()+1 > limit {
+			why := fmt.Sprintf("%d of %d pods of %s %s may be out, and %d are", limit, c.Total, Domain{Kind: dim.kind}.noun(), name, c.Out())
 			if suspected {
 				why += "; " + s.plan.Domain.String()
 			}

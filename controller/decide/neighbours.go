@@ -3,8 +3,6 @@ package decide
 import (
 	"fmt"
 	"slices"
-
-	"github.com/podgate/podgate/api/v1alpha1"
 )
 
 // Another Service that selects on the traffic label loses a pod together with the
@@ -34,25 +32,16 @@ func (s *step) returnToOtherServices() {
 	for _, i := range s.gatedByAge() {
 		for _, name := range s.pods[i].Services {
 			c := s.shared(name)
-			limit := minority(c.Total)
-			if c.Gated <= limit {
-				continue
+			if limit := minority(c.Total); c.Gated > limit {
+				s.giveBack(i, fmt.Sprintf("%d of the %d pods that are of Service %s too are out, and %d may be: it selects on the same label",
+					c.Gated, c.Total, name, limit))
+				break
 			}
-			s.do(i, Decision{Action: Release, Reason: ReasonLimitShrunk, Traffic: v1alpha1.TrafficYes,
-				Memory: s.pods[i].Memory.released(s.Now, ReasonLimitShrunk),
-				Message: fmt.Sprintf("%d of the %d pods that are of Service %s too are out, and %d may be: it selects on the same label",
-					c.Gated, c.Total, name, limit)})
-			break
 		}
 	}
 }
 
 // shared counts the pods of the fleet that another Service has too, by state.
-func (s *step) shared(service string) (c Counts) {
-	for _, p := range s.pods {
-		if slices.Contains(p.Services, service) {
-			c.add(p.State(s.Gate))
-		}
-	}
-	return c
+func (s *step) shared(service string) Counts {
+	return s.countOf(func(p Pod) bool { return slices.Contains(p.Services, service) })
 }

@@ -125,12 +125,16 @@ func (s *step) returnExcess() {
 			break
 		}
 		excess--
-		s.do(i, Decision{Action: Release, Reason: ReasonLimitShrunk, Traffic: v1alpha1.TrafficYes,
-			Memory: s.pods[i].Memory.released(s.Now, ReasonLimitShrunk),
-			Message: fmt.Sprintf("%d of %d pods are out, %d may be, and %d must serve where %d do",
-				c.Gated, c.Total, c.Limit, s.Policy.MinServing, c.Serving)})
+		s.giveBack(i, fmt.Sprintf("%d of %d pods are out, %d may be, and %d must serve where %d do",
+			c.Gated, c.Total, c.Limit, s.Policy.MinServing, c.Serving))
 	}
 	s.returnToOtherServices()
+}
+
+// giveBack releases a gated pod because it exceeds a limit, and says which.
+func (s *step) giveBack(i int, why string) {
+	s.do(i, Decision{Action: Release, Reason: ReasonLimitShrunk, Traffic: v1alpha1.TrafficYes,
+		Memory: s.pods[i].Memory.released(s.Now, ReasonLimitShrunk), Message: why})
 }
 
 // gatedByAge returns the indexes of the gated pods, the longest out first, and

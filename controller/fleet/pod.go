@@ -43,13 +43,13 @@ func PodOf(p *corev1.Pod, trafficLabel string) decide.Pod {
 // limits.perDomain.topologyKey a pod is, empty where that is not known.
 func PodsOf(gate *v1alpha1.TrafficGate, members []*corev1.Pod, services []corev1.Service, zone func(*corev1.Pod) (string, error)) ([]decide.Pod, error) {
 	var out []decide.Pod
-	neighbours := Neighbours(services, gate.Spec.ServiceRef.Name, gate.Spec.TrafficLabel)
+	neighbours := neighboursOf(gate, services)
 	for _, p := range members {
 		pod := PodOf(p, gate.Spec.TrafficLabel)
 		if gate.Spec.StratumLabel != "" {
 			pod.Stratum = p.Labels[gate.Spec.StratumLabel]
 		}
-		pod.Services = servicesOf(p, neighbours, gate.Spec.TrafficLabel)
+		pod.Services = servicesOf(p, neighbours)
 		var err error
 		if pod.Zone, err = zone(p); err != nil {
 			return nil, err

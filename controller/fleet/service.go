@@ -23,25 +23,48 @@ func BareSelector(svc *corev1.Service, trafficLabel string) labels.Set {
 	return out
 }
 
-// Neighbours are those of a namespace's Services that lose a pod when the one that is
-// gated does: all others that select on the traffic label, in the order of their
-// names.
-func Neighbours(services []corev1.Service, gated, trafficLabel string) (out []corev1.Service) {
-	for _, svc := range services {
-		if svc.Name != gated && svc.Spec.Type != corev1.ServiceTypeExternalName && svc.Spec.Selector[trafficLabel] == v1alpha1.TrafficYes {
-			out = append(out, svc)
+// Selects reports whether a bare selector has a pod with such labels. One that is
+// empty has none.
+func Selects(bare labels.Set, pod map[string]string) bool {
+	return len(bare) > 0 && bare.AsSelector().Matches(labels.Set(pod))
+}
+
+// Named is the Service of a name among a namespace's; nil if there is none.
+func Named(services []corev1.Service, name string) *corev1.Service {
+	i := slices.IndexFunc(services, func(s corev1.Service) bool { return s.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &services[i]
+}
+
+// neighbour is another Service that loses a pod when the one that is gated does, with
+// what it selects by besides the traffic label.
+type neighbour struct {
+	name string
+	bare labels.Selector
+}
+
+// neighboursOf are the neighbours of a gate's Service among those of its namespace,
+// in the order of their names.
+func neighboursOf(gate *v1alpha1.TrafficGate, services []corev1.Service) (out []neighbour) {
+	key := gate.Spec.TrafficLabel
+	for i := range services {
+		svc := &services[i]
+		if svc.Name != gate.Spec.ServiceRef.Name && svc.Spec.Type != corev1.ServiceTypeExternalName && svc.Spec.Selector[key] == v1alpha1.TrafficYes {
+			out = append(out, neighbour{svc.Name, BareSelector(svc, key).AsSelector()})
 		}
 	}
-	slices.SortFunc(out, func(a, b corev1.Service) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(out, func(a, b neighbour) int { return strings.Compare(a.name, b.name) })
 	return out
 }
 
-// servicesOf are the names of those Services that have a pod, whatever its traffic
+// servicesOf are the names of the neighbours that have a pod, whatever its traffic
 // label says.
-func servicesOf(p *corev1.Pod, of []corev1.Service, trafficLabel string) (names []string) {
-	for i := range of {
-		if BareSelector(&of[i], trafficLabel).AsSelector().Matches(labels.Set(p.Labels)) {
-			names = append(names, of[i].Name)
+func servicesOf(p *corev1.Pod, neighbours []neighbour) (names []string) {
+	for _, n := range neighbours {
+		if n.bare.Matches(labels.Set(p.Labels)) {
+			names = append(names, n.name)
 		}
 	}
 	return names

@@ -32,11 +32,7 @@ func (c *Cluster) request(ctx context.Context, request wire.Request) (wire.Respo
 // closes the connection if there is no error.
 func (c *Cluster) ask(ctx context.Context, request wire.Request) (net.Conn, wire.Response, error) {
 	var response wire.Response
-	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", wire.ControlSocket(c.dir))
-	for errors.Is(err, syscall.EAGAIN) && ctx.Err() == nil { // more wait for the box than it can note
-		time.Sleep(20 * time.Millisecond)
-		conn, err = (&net.Dialer{}).DialContext(ctx, "unix", wire.ControlSocket(c.dir))
-	}
+	conn, err := c.connect(ctx)
 	if err != nil {
 		return nil, response, fmt.Errorf("the box does not answer: %w", err)
 	}
@@ -51,6 +47,18 @@ func (c *Cluster) ask(ctx context.Context, request wire.Request) (net.Conn, wire
 		return nil, response, errors.Join(ctx.Err(), err)
 	}
 	return conn, response, nil
+}
+
+// connect reaches the control socket. It tries again while more wait for the box
+// than it can note.
+func (c *Cluster) connect(ctx context.Context) (net.Conn, error) {
+	for {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "unix", wire.ControlSocket(c.dir))
+		if !errors.Is(err, syscall.EAGAIN) || ctx.Err() != nil {
+			return conn, err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 func exchange(conn net.Conn, request wire.Request, response *wire.Response) error {

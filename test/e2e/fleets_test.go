@@ -230,7 +230,9 @@ func (f *fleet) gated(t *testing.T, pod string) time.Time {
 	took := trafficIs(t, f.Fleet, pod, v1alpha1.TrafficNo)
 	must(t, f.Turn(t.Context(), stage.Dials{}, pod))
 	patiently(t, func() error { // it is not by chance that the others answer so many
-		if n := f.View(f.LastAnswer(pod).Add(1), time.Now()).Count; n < 60 {
+		last := f.LastAnswer(pod)
+		v := f.View(last.Add(1), time.Now())
+		if n := v.Count - v.ByPod[""].Count; n < 60 || time.Since(last) < 2*time.Second {
 			return fmt.Errorf("%s may still get requests: others have answered %d since its last", pod, n)
 		}
 		return nil

@@ -224,8 +224,7 @@ func sixFail(ctx context.Context, t *Teller) error {
 	if err != nil {
 		return err
 	}
-	seen := time.Now()
-	t.say("after %s the gate says %s: %s", round(seen.Sub(fault)), cause.Type, cause.Message)
+	t.say("after %s the gate says %s: %s", round(time.Since(fault)), cause.Type, cause.Message)
 	if err := stage.Pause(ctx, 3*stage.Interval); err != nil {
 		return err
 	}
@@ -235,9 +234,9 @@ func sixFail(ctx context.Context, t *Teller) error {
 		return err
 	}
 	var v load.View
-	answering := 0
-	_, _ = stage.Until(ctx, 60*time.Second, func() error { // all ten, of those that were asked since
-		v = t.Load.View(seen, time.Now())
+	from, answering := time.Now(), 0
+	_, _ = stage.Until(ctx, 60*time.Second, func() error { // of what is asked from now on; fewer than ten is told below
+		v = t.Load.View(from, time.Now())
 		delete(v.ByPod, "") // who did not answer
 		if answering = len(v.ByPod); answering < 10 {
 			return fmt.Errorf("%d pods answer", answering)

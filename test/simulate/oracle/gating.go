@@ -104,29 +104,34 @@ func (d *gating) out(v version) bool {
 	return then != serving || d.stateOf(now, d.gate) == gated
 }
 
+// outOf counts some pods of the fleet, and how many of them use up the allowance.
+func (d *gating) outOf(some func(version) bool) (out, total int) {
+	for _, v := range d.fleet {
+		if some(v) {
+			total++
+			if d.out(v) {
+				out++
+			}
+		}
+	}
+	return out, total
+}
+
+func all(version) bool { return true }
+
 // limit: what the gate allows, and always a strict minority; of all pods,
 // whatever keeps them out.
 func (d *gating) limit() *Violation {
-	out := 0
-	for _, v := range d.fleet {
-		if d.out(v) {
-			out++
-		}
-	}
-	if limit := allowance(d.g, len(d.fleet)); out > limit {
-		return d.broken(Minority, "%d of %d pods are out, and %d may be", out, len(d.fleet), limit)
+	out, total := d.outOf(all)
+	if limit := allowance(d.g, total); out > limit {
+		return d.broken(Minority, "%d of %d pods are out, and %d may be", out, total, limit)
 	}
 	return nil
 }
 
 func (d *gating) minServing() *Violation {
-	left := 0
-	for _, v := range d.fleet {
-		if !d.out(v) {
-			left++
-		}
-	}
-	if left < int(d.spec.Limits.MinServing) {
+	out, total := d.outOf(all)
+	if left := total - out; left < int(d.spec.Limits.MinServing) {
 		return d.broken(Minority, "%d pods are left to serve, and %d must", left, d.spec.Limits.MinServing)
 	}
 	return nil
@@ -136,15 +141,7 @@ func (d *gating) minServing() *Violation {
 func (d *gating) zone() *Violation {
 	key := d.spec.Limits.PerDomain.TopologyKey
 	mine := d.me.obj.GetLabels()[key]
-	total, out := 0, 0
-	for _, v := range d.fleet {
-		if mine != "" && v.obj.GetLabels()[key] == mine {
-			total++
-			if d.out(v) {
-				out++
-			}
-		}
-	}
+	out, total := d.outOf(func(v version) bool { return v.obj.GetLabels()[key] == mine })
 	if limit := share(d.spec.Limits.PerDomain.MaxGated, total, 1); mine != "" && out > limit {
 		return d.broken(Minority, "%d of %d pods of %s are out, and %d may be", out, total, mine, limit)
 	}
@@ -155,15 +152,7 @@ func (d *gating) zone() *Violation {
 // of the fleet, or more.
 func (d *gating) neighbours() *Violation {
 	for _, svc := range d.losers(d.svc, d.readAt(apiserver.Service)) {
-		total, out := 0, 0
-		for _, v := range d.fleet {
-			if d.selects(svc, v.pod()) {
-				total++
-				if d.out(v) {
-					out++
-				}
-			}
-		}
+		out, total := d.outOf(func(v version) bool { return d.selects(svc, v.pod()) })
 		if d.selects(svc, d.me.pod()) && 2*out >= total {
 			return d.broken(Minority, "%d of the %d pods that Service %s has too are out", out, total, svc.Name)
 		}

@@ -56,15 +56,21 @@ func (o *Oracle) judged(v version, g *v1alpha1.TrafficGate, at, now time.Time) b
 	return !at.Before(back) || back.After(now.Add(slack))
 }
 
-// everJudged and alwaysJudged say so of the states of a pod that the pass may
-// have seen.
-func (d *gating) everJudged(v version, at time.Time) bool {
-	return slices.ContainsFunc(d.seen(v), func(v version) bool { return d.judged(v, d.g, at, d.now) })
+// ever and always say what holds of one, or of all, of the states of a pod that the
+// pass may have seen.
+func (d *gating) ever(v version, at time.Time, holds func(version, time.Time) bool) bool {
+	return slices.ContainsFunc(d.seen(v), func(v version) bool { return holds(v, at) })
 }
 
-func (d *gating) alwaysJudged(v version, at time.Time) bool {
-	return !slices.ContainsFunc(d.seen(v), func(v version) bool { return !d.judged(v, d.g, at, d.now) })
+func (d *gating) always(v version, at time.Time, holds func(version, time.Time) bool) bool {
+	return !slices.ContainsFunc(d.seen(v), func(v version) bool { return !holds(v, at) })
 }
+
+func (d *gating) everJudged(v version, at time.Time) bool   { return d.ever(v, at, d.speaks) }
+func (d *gating) alwaysJudged(v version, at time.Time) bool { return d.always(v, at, d.speaks) }
+
+// speaks reports whether metrics as of an instant may speak about a pod.
+func (d *gating) speaks(v version, at time.Time) bool { return d.judged(v, d.g, at, d.now) }
 
 // counts reports whether a pod is one of those that must have an answer: it is
 // judged, or has gone out at this look or after it, by what a controller knew that
@@ -73,18 +79,11 @@ func (d *gating) counts(v version, at time.Time) bool {
 	p := v.pod()
 	wentOut := d.stateOf(v, d.gate) == gated && ready(p) && at.Sub(readySince(p)) >= warmUp(d.spec) &&
 		at.Before(timeOf(p, v1alpha1.AnnotationGatedAt).Add(time.Second))
-	return wentOut || d.judged(v, d.g, at, d.now)
+	return wentOut || d.speaks(v, at)
 }
 
-// everCounts and alwaysCounts say so of the states of a pod that the pass may have
-// seen.
-func (d *gating) everCounts(v version, at time.Time) bool {
-	return slices.ContainsFunc(d.seen(v), func(v version) bool { return d.counts(v, at) })
-}
-
-func (d *gating) alwaysCounts(v version, at time.Time) bool {
-	return !slices.ContainsFunc(d.seen(v), func(v version) bool { return !d.counts(v, at) })
-}
+func (d *gating) everCounts(v version, at time.Time) bool   { return d.ever(v, at, d.counts) }
+func (d *gating) alwaysCounts(v version, at time.Time) bool { return d.always(v, at, d.counts) }
 
 func (d *gating) seen(v version) (out []version) {
 	key := types.NamespacedName{Namespace: v.obj.GetNamespace(), Name: v.obj.GetName()}

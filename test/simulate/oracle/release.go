@@ -99,7 +99,10 @@ func (w *write) excessOf(g *v1alpha1.TrafficGate, svc *corev1.Service) bool {
 func (w *write) neighbourLost(svc *corev1.Service, fleet []version) bool {
 	for revision := max(w.pass.Seen-1, 1); revision < w.after.revision; revision++ {
 		for _, other := range w.losers(svc, revision) {
-			if out, total := w.lost(other, fleet, w.gate); w.selects(other, w.was) && out > 0 && 2*out >= total {
+			if !w.selects(other, w.was) {
+				continue
+			}
+			if out, total := w.lost(other, fleet, w.gate); out > 0 && 2*out >= total {
 				return true
 			}
 		}

@@ -9,7 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -144,7 +143,7 @@ func gateOf(ctx context.Context, c client.Reader, pod *corev1.Pod) (*v1alpha1.Tr
 		if err != nil {
 			return nil, advised(err)
 		}
-		if bare := fleet.BareSelector(&svc, gate.Spec.TrafficLabel); len(bare) > 0 && bare.AsSelector().Matches(labels.Set(pod.Labels)) {
+		if fleet.Selects(fleet.BareSelector(&svc, gate.Spec.TrafficLabel), pod.Labels) {
 			return gate, nil
 		}
 	}

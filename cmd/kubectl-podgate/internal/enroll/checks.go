@@ -8,7 +8,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/podgate/podgate/api/v1alpha1"
 	"github.com/podgate/podgate/controller/fleet"
@@ -185,7 +184,7 @@ func checkNeighbours(w *World, _ Options) (out []Finding) {
 func (w *World) shared(other *corev1.Service) (n int) {
 	bare := fleet.BareSelector(other, w.Key)
 	for _, p := range w.Pods {
-		if len(bare) > 0 && bare.AsSelector().Matches(labels.Set(p.Labels)) {
+		if fleet.Selects(bare, p.Labels) {
 			n++
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -36,24 +35,19 @@ type World struct {
 func Read(ctx context.Context, from client.Reader, gate *v1alpha1.TrafficGate) (*World, error) {
 	w := &World{Gate: gate}
 	w.Policy, _ = measure.Policy(gate.Spec)
-	var svc corev1.Service
-	err := from.Get(ctx, client.ObjectKey{Namespace: gate.Namespace, Name: gate.Spec.ServiceRef.Name}, &svc)
-	if apierrors.IsNotFound(err) {
-		return w, nil
-	}
-	if err != nil {
+	var services corev1.ServiceList
+	if err := from.List(ctx, &services, client.InNamespace(gate.Namespace)); err != nil {
 		return nil, err
 	}
-	w.Service = &svc
-	bare := fleet.BareSelector(&svc, gate.Spec.TrafficLabel)
+	if w.Service = fleet.Named(services.Items, gate.Spec.ServiceRef.Name); w.Service == nil {
+		return w, nil
+	}
+	bare := fleet.BareSelector(w.Service, gate.Spec.TrafficLabel)
 	if len(bare) == 0 {
 		return w, nil
 	}
+	var err error
 	if w.Objects, err = Members(ctx, from, gate.Namespace, bare); err != nil {
-		return nil, err
-	}
-	var services corev1.ServiceList
-	if err := from.List(ctx, &services, client.InNamespace(gate.Namespace)); err != nil {
 		return nil, err
 	}
 	w.Pods, err = fleet.PodsOf(gate, w.Objects, services.Items, zones(ctx, from, gate.Spec.Limits.PerDomain.TopologyKey))
